@@ -1,0 +1,179 @@
+"""The catalog: everything answers are made from, compiled once and never changed.
+
+Compiled catalogs are content-addressed. The built-in one is part of the wheel; any other is compiled
+at first use and cached under the digest of its files, so that answering never parses YAML.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from aicr import sources
+from aicr._version import __version__
+from aicr.criteria import Field, fields_of
+from aicr.sources import EXTERNAL, SourceFile
+
+CATALOG, ORIGINS, DIGEST = "catalog.json", "origins.json", "digest.txt"
+# Part of every digest: another program or format must not find our compiled catalogs.
+SALT = f"aicr {__version__} catalog 1"
+
+
+@dataclass(frozen=True, eq=False)
+class Catalog:
+    """A compiled catalog. Its data are shared by every answer: read them, never change them.
+
+    `digest` identifies the content; `data_dir` is the external directory as the user gave it.
+    """
+
+    digest: str
+    data: Mapping[str, Any]
+    data_dir: str | None
+    load_origins: Callable[[], Mapping[str, Any]]
+
+    @cached_property
+    def fields(self) -> dict[str, Field]:
+        return fields_of(self.data["criteria"])
+
+    @cached_property
+    def overlays(self) -> dict[str, Mapping[str, Any]]:
+        """Overlay records by name, in the order in which they merge."""
+        return {record["name"]: record for record in self.data["overlays"]}
+
+    @cached_property
+    def origins(self) -> Mapping[str, Any]:
+        return self.load_origins()
+
+    @property
+    def base(self) -> Mapping[str, Any]:
+        record: Mapping[str, Any] = self.data["base"]
+        return record
+
+    @property
+    def components(self) -> Mapping[str, Any]:
+        entries: Mapping[str, Any] = self.data["components"]
+        return entries
+
+    @property
+    def values(self) -> Mapping[str, Any]:
+        files: Mapping[str, Any] = self.data["values"]
+        return files
+
+    @property
+    def warnings(self) -> list[str]:
+        """What was suspicious when the catalog was compiled, as text with file:line:col."""
+        return [self.shown(text) for text in self.data["warnings"]]
+
+    def shown(self, label: str) -> str:
+        """A file label as users know the file: external ones below the directory they gave."""
+        if self.data_dir is not None and label.startswith(EXTERNAL):
+            return os.path.join(self.data_dir, label[len(EXTERNAL) :])
+        return label
+
+
+def load(data_dir: str | None = None) -> Catalog:
+    """The built-in catalog, with an external one (`--data DIR`) over it when given.
+
+    Raises InvalidDocument, InvalidRequest or NotFound when a catalog cannot be used.
+    """
+    if data_dir is None:
+        packaged = sources.packaged(CATALOG)
+        digest = sources.packaged(DIGEST)
+        if packaged and digest:
+            return Catalog(digest.decode(), json.loads(packaged), None, _packaged_origins)
+        builtin = sources.read_builtin()
+        return _cached(sources.digest(builtin, SALT), [builtin], None)
+    external = sources.read_external(data_dir)
+    digest = sources.packaged(DIGEST)
+    below = digest.decode() if digest else sources.digest(sources.read_builtin(), SALT)
+    return _cached(sources.digest(external, below), [None, external], data_dir)
+
+
+def _packaged_origins() -> Mapping[str, Any]:
+    data = sources.packaged(ORIGINS)
+    assert data is not None, "the wheel holds catalog.json but not origins.json"
+    origins: Mapping[str, Any] = json.loads(data)
+    return origins
+
+
+def _cached(
+    digest: str, layers: list[Mapping[str, SourceFile] | None], data_dir: str | None
+) -> Catalog:
+    """A catalog from the cache, or compiled and put there. None stands for the built-in layer,
+    which is only read when it must be compiled."""
+
+    def compiled() -> Mapping[str, Any]:
+        present = [sources.read_builtin() if layer is None else layer for layer in layers]
+        result = compile_layers(present, data_dir)
+        _store(digest, result)
+        return result
+
+    def origins() -> Mapping[str, Any]:
+        stored = _read(digest, ORIGINS)
+        whole: Mapping[str, Any] = compiled()["origins"] if stored is None else stored
+        return whole
+
+    data = _read(digest, CATALOG)
+    return Catalog(digest, compiled()["catalog"] if data is None else data, data_dir, origins)
+
+
+def _read(digest: str, name: str) -> Any:
+    """A cached part, or None when it is not there or a crash cut it short."""
+    try:
+        with open(os.path.join(cache_dir(), f"{digest}.{name}"), "rb") as f:
+            return json.loads(f.read())
+    except (OSError, ValueError):
+        return None
+
+
+def compile_layers(
+    layers: list[Mapping[str, SourceFile]], data_dir: str | None = None
+) -> dict[str, Any]:
+    """Compile; errors name external files as the user knows them."""
+    from aicr.compile import compile_catalog  # pydantic and ruamel: only when compiling
+    from aicr.diagnostics import InvalidDocument
+
+    try:
+        return compile_catalog(*layers)
+    except InvalidDocument as e:
+        raise InvalidDocument(in_directory(e.diagnostics, data_dir)) from None
+
+
+def in_directory(diagnostics: Any, data_dir: str | None) -> list[Any]:
+    """Diagnostics with external files named below `data_dir`."""
+    from dataclasses import replace
+
+    def shown(label: str) -> str:
+        if data_dir is not None and label.startswith(EXTERNAL):
+            return os.path.join(data_dir, label[len(EXTERNAL) :])
+        return label
+
+    return [replace(d, file=shown(d.file)) for d in diagnostics]
+
+
+def cache_dir() -> str:
+    """$AICR_CACHE_DIR, or `aicr` below $XDG_CACHE_HOME or ~/.cache."""
+    explicit = os.environ.get("AICR_CACHE_DIR")
+    if explicit:
+        return explicit
+    base = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+    return os.path.join(base, "aicr")
+
+
+def _store(digest: str, compiled: Mapping[str, Any]) -> None:
+    """Best effort: a read-only home must not fail the command, it only stays slow."""
+    import tempfile
+
+    try:
+        os.makedirs(cache_dir(), mode=0o700, exist_ok=True)
+        for name, part in ((ORIGINS, "origins"), (CATALOG, "catalog")):
+            # Written aside and renamed: another process sees the whole file or none.
+            with tempfile.NamedTemporaryFile(dir=cache_dir(), delete=False) as f:
+                f.write(json.dumps(compiled[part], separators=(",", ":")).encode())
+            os.replace(f.name, os.path.join(cache_dir(), f"{digest}.{name}"))
+    except OSError:
+        pass

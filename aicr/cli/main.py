@@ -1,0 +1,138 @@
+"""`aicr`: finds the command, runs it, and turns what went wrong into one line and an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import import_module
+from typing import Any
+
+import click
+
+from aicr._version import __version__
+from aicr.errors import (
+    EXIT_INTERRUPTED,
+    EXIT_UNKNOWN_COMMAND,
+    EXIT_USAGE,
+    AicrError,
+    Internal,
+    InvalidRequest,
+)
+
+# Command -> what it does. Its code is aicr.cli.<command>, loaded when it is called.
+COMMANDS = {
+    "recipe": "Compile criteria into a recipe.",
+    "query": "Print one value of a fully merged recipe.",
+    "explain": "Show which layer, file and line set a value, and what it replaced.",
+    "diff": "Compare two recipes or catalogs.",
+    "lint": "Report everything that is wrong with a catalog.",
+    "list": "List criteria values, components, overlays or recipes.",
+    "schema": "Print the JSON Schema of a kind of document.",
+    "completion": "Print the completion script of a shell.",
+}
+
+# Commands whose exit code 1 is an answer: mistakes on their command line exit 2.
+_ONE_IS_AN_ANSWER = ("diff",)
+
+
+class Commands(click.Group):
+    """Loads a command's module only when the command is used: help and completion stay cheap."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in COMMANDS:
+            return None
+        command: click.Command = import_module(f"aicr.cli.{name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            raise UnknownCommand(args[0])
+        return super().resolve_command(ctx, args)
+
+
+class UnknownCommand(click.UsageError):
+    """Exits 3, as the real AICR does."""
+
+    def __init__(self, name: str) -> None:
+        from aicr.diagnostics import did_you_mean
+
+        near = did_you_mean(name, COMMANDS)
+        super().__init__(f"No help topic for '{name}'" + (f": {near}" if near else ""))
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, "-v", "--version", message="aicr version %(version)s")
+@click.option("--debug", is_flag=True, envvar="AICR_DEBUG", help="Show tracebacks.")
+@click.option("--log-json", is_flag=True, envvar="AICR_LOG_JSON", help="Messages as JSON lines.")
+@click.pass_context
+def aicr(ctx: click.Context, debug: bool, log_json: bool) -> None:
+    """Compile a few words about a GPU cluster into a validated software stack."""
+    ctx.obj = {"debug": debug, "log_json": log_json}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a command line and return its exit code (contract section 15)."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    state: dict[str, Any] = {"debug": False, "log_json": False}
+    try:
+        result = aicr.main(arguments, "aicr", standalone_mode=False, obj=state)
+        sys.stdout.flush()
+        return result if isinstance(result, int) else 0
+    except UnknownCommand as e:
+        return _fail(e.format_message(), EXIT_UNKNOWN_COMMAND)
+    except click.exceptions.NoArgsIsHelpError as e:
+        click.echo(e.format_message())
+        return 0
+    except click.UsageError as e:
+        usage = f"{e.ctx.get_usage()}\n" if e.ctx else ""
+        return _fail(usage + e.format_message(), _usage_code(arguments))
+    except (click.Abort, KeyboardInterrupt):
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output has gone (| head): nothing to report, nobody to report it to.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_USAGE
+    except AicrError as e:
+        return _fail_with(e, arguments)
+    except Exception as e:  # a mistake of this program, not of the user
+        if "--debug" in arguments or os.environ.get("AICR_DEBUG"):
+            raise
+        text = f"{type(e).__name__}: {e}; this is a bug in aicr, --debug shows where"
+        return _fail_with(Internal(text), arguments)
+
+
+def _usage_code(arguments: list[str]) -> int:
+    answers = any(a in _ONE_IS_AN_ANSWER for a in arguments[:1])
+    return InvalidRequest.exit_code if answers else EXIT_USAGE
+
+
+def _fail(text: str, code: int) -> int:
+    click.echo(text, err=True)
+    return code
+
+
+def _fail_with(error: AicrError, arguments: list[str]) -> int:
+    if "--log-json" in arguments or os.environ.get("AICR_LOG_JSON"):
+        from aicr import jsonio
+
+        body = {"level": "ERROR", "code": error.code, "msg": error.message, **error.details}
+        return _fail(jsonio.compact(body), error.exit_code)
+    from aicr.diagnostics import InvalidDocument
+
+    if isinstance(error, InvalidDocument) and len(error.diagnostics) > 1:
+        for diagnostic in error.diagnostics:
+            click.echo(str(diagnostic), err=True)
+    return _fail(" ".join(str(error).splitlines()), error.exit_code)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,88 @@
+"""What commands print: documents to stdout or a file, messages to stderr."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import click
+
+from aicr import jsonio, yamlio
+from aicr.errors import InvalidRequest
+
+STDOUT = ("", "-", "stdout://")
+
+
+def document(value: Any, output_format: str) -> str:
+    """A document as YAML (two spaces) or JSON, keys in the order they are in."""
+    return jsonio.pretty(value) if output_format == "json" else yamlio.dump(value)
+
+
+def emit(text: str, target: str | None = None) -> None:
+    """Text to stdout, or to a file that then holds all of it or is not touched."""
+    if target is None or target in STDOUT:
+        # Not sys.stdout.write: its encoding is the locale's, ours is always UTF-8.
+        sys.stdout.buffer.write(text.encode())
+        sys.stdout.buffer.flush()
+        return
+    write_file(target, text.encode())
+
+
+def write_file(path: str, data: bytes) -> None:
+    """Write aside and rename, so that a crash leaves the old file or the new one.
+
+    A device or pipe cannot be replaced and is written to. Raises InvalidRequest.
+    """
+    try:
+        if os.path.exists(path) and not stat.S_ISREG(os.stat(path).st_mode):
+            with open(path, "wb") as f:
+                f.write(data)
+            return
+        target = os.path.realpath(path)
+        staged = f"{target}.{os.getpid()}.tmp"
+        try:
+            with open(os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666), "wb") as f:
+                f.write(data)
+                f.flush()
+                os.fsync(f.fileno())
+            os.replace(staged, target)
+        finally:
+            if os.path.exists(staged):
+                os.unlink(staged)
+    except (OSError, ValueError) as e:
+        reason = getattr(e, "strerror", None) or str(e)
+        raise InvalidRequest(f'cannot write output file "{path}": {reason} (--output)') from None
+
+
+def warn(messages: Iterable[str], strict: bool = False) -> None:
+    """Warnings to stderr; with `strict` the first becomes an error.
+
+    Raises InvalidRequest.
+    """
+    messages = list(messages)
+    ctx = click.get_current_context(silent=True)
+    as_json = bool(ctx and (ctx.obj or {}).get("log_json"))
+    if strict and messages:
+        for message in messages[1:]:
+            _say("error", message, as_json)
+        raise InvalidRequest(f"{messages[0]} (--strict)", details={"warnings": messages})
+    for message in messages:
+        _say("warning", message, as_json)
+
+
+def _say(level: str, message: str, as_json: bool) -> None:
+    line = jsonio.compact({"level": level.upper(), "msg": message}) if as_json else f"{level}: {message}"
+    click.echo(line, err=True)
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Left-aligned columns, two blanks apart, no blanks at line ends."""
+    lines = [header, *rows]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(header))]
+    return "".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() + "\n"
+        for line in lines
+    )

@@ -1,0 +1,71 @@
+"""`aicr recipe`: criteria to a recipe."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from aicr._version import __version__
+from aicr.cli import output
+from aicr.cli.options import criteria_options, format_option, open_catalog, single, sources_of
+from aicr.request import recipe_for
+
+
+@click.command("recipe")
+@criteria_options
+@single("--output", "-o", metavar="FILE", help="File or cm://namespace/name (default: stdout).")
+@format_option("yaml", "json", "table", default="yaml")
+def command(strict: bool, output_format: str, **params: Any) -> None:
+    """Compile criteria into a recipe: components, versions, values, constraints and order.
+
+    \b
+    aicr recipe --service eks --accelerator h100 --intent training
+    aicr recipe --criteria cluster.yaml --platform kubeflow -o recipe.yaml
+    aicr recipe --snapshot snapshot.yaml --intent training
+    """
+    target = params.pop("output")
+    kubeconfig = _kubeconfig_for_target(params, target)
+    recipe = recipe_for(open_catalog(params), sources_of(params))
+    output.warn(recipe.warnings, strict)
+    document = recipe.document(__version__)
+    text = _table(document) if output_format == "table" else output.document(document, output_format)
+    if target and target.startswith("cm://"):
+        from aicr import configmap
+
+        suffix = "txt" if output_format == "table" else output_format
+        configmap.write(target, text, suffix, "recipe", __version__, kubeconfig)
+    else:
+        output.emit(text, target)
+
+
+def _kubeconfig_for_target(params: dict[str, Any], target: str | None) -> Any:
+    """`--kubeconfig` may serve the output alone; then the inputs must not complain about it."""
+    if not (target and target.startswith("cm://")):
+        return None
+    from aicr import configmap
+
+    configmap.address(target)  # refuse a bad address before any work
+    kubeconfig = params["kubeconfig"]
+    if not str(params["snapshot_file"] or params["criteria_file"] or "").startswith("cm://"):
+        params["kubeconfig"] = None
+    return kubeconfig
+
+
+def _table(recipe: dict[str, Any]) -> str:
+    order = {name: str(i) for i, name in enumerate(recipe["deploymentOrder"], 1)}
+    refs = sorted(recipe["componentRefs"], key=lambda c: int(order[c["name"]]))
+    rows = [
+        (order[c["name"]], c["name"], c.get("version", "-"), c.get("namespace", "-"), c["source"] or "-")
+        for c in refs
+    ]
+    facts = [
+        ("criteria", ", ".join(f"{k}={v}" for k, v in recipe["criteria"].items())),
+        ("overlays", ", ".join(recipe["metadata"]["appliedOverlays"])),
+        *((c["name"], c["value"]) for c in recipe.get("constraints", [])),
+    ]
+    return (
+        output.table(("FACT", "VALUE"), facts)
+        + "\n"
+        + output.table(("ORDER", "COMPONENT", "VERSION", "NAMESPACE", "SOURCE"), rows)
+    )

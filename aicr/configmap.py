@@ -1,0 +1,83 @@
+"""ConfigMaps as files: `cm://namespace/name` (contract section 11.4), through kubectl.
+
+kubectl knows every way of authenticating to a cluster; a client library would know a few.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from typing import Any
+
+from aicr.errors import InvalidRequest, NotFound, Timeout, Unavailable
+
+TIMEOUT_SECONDS = 30
+FIELD_MANAGER = "aicr"
+# Which data key holds the document, in the order in which they are tried.
+_SUFFIXES = ("yaml", "json", "txt")
+
+
+def address(uri: str) -> tuple[str, str]:
+    """Namespace and name of a cm:// address. Raises InvalidRequest."""
+    namespace, _, name = uri.removeprefix("cm://").partition("/")
+    if not namespace or not name or "/" in name:
+        raise InvalidRequest(
+            f'invalid ConfigMap URI "{uri}": invalid configmap URI format, '
+            "expected cm://namespace/name"
+        )
+    return namespace, name
+
+
+def read(uri: str, kubeconfig: str | None) -> tuple[str, bool]:
+    """The document in a ConfigMap as text, and whether it is JSON."""
+    namespace, name = address(uri)
+    found = _kubectl(["get", "configmap", name, "-n", namespace, "-o", "json"], kubeconfig)
+    data = json.loads(found).get("data") or {}
+    stated = data.get("format", "")
+    for suffix in dict.fromkeys((stated, *_SUFFIXES)):
+        if f"snapshot.{suffix}" in data:
+            return data[f"snapshot.{suffix}"], suffix == "json"
+    raise NotFound(f"{uri} holds no document (no key snapshot.yaml, .json or .txt)")
+
+
+def write(
+    uri: str, text: str, suffix: str, kind: str, version: str, kubeconfig: str | None
+) -> None:
+    """Create or update the ConfigMap by server-side apply."""
+    from datetime import UTC, datetime
+
+    namespace, name = address(uri)
+    labels = {
+        "app.kubernetes.io/name": "aicr",
+        "app.kubernetes.io/component": kind,
+        "app.kubernetes.io/version": version or "unknown",
+    }
+    manifest: dict[str, Any] = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": name, "namespace": namespace, "labels": labels},
+        "data": {
+            f"snapshot.{suffix}": text,
+            "format": suffix,
+            "timestamp": datetime.now(UTC).isoformat(timespec="seconds"),
+        },
+    }
+    arguments = ["apply", "--server-side", "--force-conflicts", "--field-manager", FIELD_MANAGER]
+    _kubectl([*arguments, "-f", "-"], kubeconfig, json.dumps(manifest))
+
+
+def _kubectl(arguments: list[str], kubeconfig: str | None, stdin: str | None = None) -> str:
+    command = ["kubectl", *(["--kubeconfig", kubeconfig] if kubeconfig else []), *arguments]
+    try:
+        done = subprocess.run(
+            command, input=stdin, capture_output=True, text=True, timeout=TIMEOUT_SECONDS
+        )
+    except FileNotFoundError:
+        raise Unavailable("cm:// addresses need kubectl on the PATH") from None
+    except subprocess.TimeoutExpired:
+        raise Timeout(f"kubectl gave no answer in {TIMEOUT_SECONDS} s") from None
+    if done.returncode:
+        reason = " ".join(done.stderr.split())
+        kind = NotFound if "(NotFound)" in reason else Unavailable
+        raise kind(f"kubectl {arguments[0]} failed: {reason}")
+    return done.stdout

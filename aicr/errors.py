@@ -1,0 +1,63 @@
+"""Errors a user can cause or meet, and the one table from error to exit code and HTTP status.
+
+The codes and their exit numbers are AICR's (contract section 15). The code always names the root
+cause: a bad value is INVALID_REQUEST wherever it was found.
+"""
+
+from __future__ import annotations
+
+
+class AicrError(Exception):
+    """Print this without a traceback: the message says what to do.
+
+    `code` is the wire name, `exit_code` what the command line exits with, `http_status` what the
+    server answers; `details` is JSON data for machines.
+    """
+
+    code = "INTERNAL"
+    exit_code = 8
+    http_status = 500
+    retryable = True
+
+    def __init__(self, message: str, *, details: dict[str, object] | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.details = details or {}
+
+    def __str__(self) -> str:
+        return f"[{self.code}] {self.message}"
+
+
+class InvalidRequest(AicrError):
+    code, exit_code, http_status, retryable = "INVALID_REQUEST", 2, 400, False
+
+
+class NotFound(AicrError):
+    code, exit_code, http_status, retryable = "NOT_FOUND", 3, 404, False
+
+
+class Unauthorized(AicrError):
+    code, exit_code, http_status, retryable = "UNAUTHORIZED", 4, 401, False
+
+
+class Timeout(AicrError):
+    code, exit_code, http_status, retryable = "TIMEOUT", 5, 504, True
+
+
+class Unavailable(AicrError):
+    code, exit_code, http_status, retryable = "SERVICE_UNAVAILABLE", 6, 503, True
+
+
+class RateLimited(AicrError):
+    code, exit_code, http_status, retryable = "RATE_LIMIT_EXCEEDED", 7, 429, True
+
+
+class Internal(AicrError):
+    """Something in this program is wrong; not the user's doing."""
+
+
+# Exit code of command-line mistakes (unknown flag, missing argument), as AICR has it. click says 2,
+# which here means invalid input.
+EXIT_USAGE = 1
+EXIT_UNKNOWN_COMMAND = 3
+EXIT_INTERRUPTED = 130

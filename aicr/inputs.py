@@ -1,0 +1,81 @@
+"""Documents from where users keep them: files, URLs, ConfigMaps."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from aicr import jsonio
+from aicr.errors import InvalidRequest, NotFound, Unavailable
+
+URL_TIMEOUT_SECONDS = 30
+_URL_SCHEMES = ("http://", "https://")
+CONFIGMAP_SCHEME = "cm://"
+
+
+def read_document(source: str, flag: str, kubeconfig: str | None = None) -> tuple[Any, bool]:
+    """The document at a path, http(s) URL or cm://namespace/name, and whether it is JSON.
+
+    The suffix decides: .yaml and .yml are YAML, anything else is JSON (as in the real AICR).
+    `flag` is named in errors. Raises NotFound, Unavailable or InvalidRequest.
+    """
+    if source.startswith(CONFIGMAP_SCHEME):
+        from aicr import configmap
+
+        text, is_json = configmap.read(source, kubeconfig)
+        return _parse(text.encode(), source, is_json), is_json
+    if kubeconfig:
+        raise InvalidRequest(f"--kubeconfig has no effect: {flag} {source} is no cm:// address")
+    path = source
+    if source.startswith(_URL_SCHEMES):
+        from urllib.parse import urlsplit
+
+        path = urlsplit(source).path  # the type is that of the file, whatever its ?query
+    suffix = os.path.splitext(path)[1].lower()
+    if suffix in (".txt", ".table"):
+        raise InvalidRequest(f"{source}: table format does not support deserialization ({flag})")
+    is_json = suffix not in (".yaml", ".yml")
+    data = _download(source, flag) if source.startswith(_URL_SCHEMES) else _read(source, flag)
+    try:
+        return _parse(data, source, is_json), is_json
+    except InvalidRequest as e:
+        if is_json and suffix != ".json":
+            hint = f" (read as JSON for want of a suffix; name it .yaml if it is YAML, {flag})"
+            raise InvalidRequest(e.message + hint, details=e.details) from None
+        raise
+
+
+def _parse(data: bytes, name: str, is_json: bool) -> Any:
+    if is_json:
+        return jsonio.parse(data, name)
+    from aicr import yamlio
+
+    return yamlio.parse(data, name).value
+
+
+def _read(path: str, flag: str) -> bytes:
+    try:
+        with open(path, "rb") as f:
+            return f.read(jsonio.MAX_BYTES + 1)
+    except FileNotFoundError:
+        raise NotFound(f"{flag}: no such file: {path}") from None
+    except (OSError, ValueError) as e:
+        reason = getattr(e, "strerror", None) or str(e)
+        raise InvalidRequest(f"{flag}: cannot read {path}: {reason}") from None
+
+
+def _download(url: str, flag: str) -> bytes:
+    from http.client import HTTPException
+    from urllib.error import HTTPError
+    from urllib.request import urlopen
+
+    try:
+        with urlopen(url, timeout=URL_TIMEOUT_SECONDS) as response:
+            data: bytes = response.read(jsonio.MAX_BYTES + 1)
+            return data
+    except HTTPError as e:
+        kind = NotFound if e.code == 404 else Unavailable
+        raise kind(f"{flag}: {url} answered {e.code} {e.reason}") from None
+    except (OSError, HTTPException, ValueError) as e:
+        reason = getattr(e, "reason", None) or e
+        raise Unavailable(f"{flag}: cannot read {url}: {reason}") from None

@@ -1,0 +1,133 @@
+"""The only place that parses or prints JSON."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from aicr.diagnostics import ERROR, Diagnostic, InvalidDocument
+
+MAX_BYTES = 10 * 1024 * 1024
+MAX_DEPTH = 64
+MAX_INT_DIGITS = 300
+
+# What Go's encoder escapes inside strings, so that our bytes equal those of the real AICR.
+_HTML = str.maketrans(
+    {
+        "<": "\\u003c",
+        ">": "\\u003e",
+        "&": "\\u0026",
+        "\u2028": "\\u2028",
+        "\u2029": "\\u2029",
+    }
+)
+
+
+def pretty(value: Any, *, sort_keys: bool = False) -> str:
+    """Two-space indented JSON with a final newline, escaped as AICR escapes it."""
+    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False, sort_keys=sort_keys)
+    return text.translate(_HTML) + "\n"
+
+
+def compact(value: Any) -> str:
+    """One line without blanks, keys in the order given."""
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+
+def canonical(value: Any) -> bytes:
+    """The one byte form that digests are taken of: sorted keys, no blanks, ASCII only."""
+    return json.dumps(
+        value, sort_keys=True, ensure_ascii=True, allow_nan=False, separators=(",", ":")
+    ).encode("ascii")
+
+
+def parse(data: bytes, name: str) -> Any:
+    """Strict JSON: no duplicate keys, NaN, lone surrogates, huge numbers or deep nesting.
+
+    `name` is the file or source that error messages show.
+    """
+    if len(data) > MAX_BYTES:
+        raise _refuse(name, 0, 0, f"the document has {len(data)} bytes, more than {MAX_BYTES}")
+    text = decode(data, name)
+    _check_depth(text, name)
+
+    def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
+        result: dict[str, Any] = {}
+        for key, value in items:
+            if key in result:
+                raise ValueError(f"key {key!r} stands twice in one object")
+            result[key] = value
+        return result
+
+    def constant(word: str) -> Any:
+        raise ValueError(f"{word} is not JSON")
+
+    def integer(digits: str) -> int:
+        if len(digits) > MAX_INT_DIGITS:
+            raise ValueError(f"a number of {len(digits)} digits is too large")
+        return int(digits)
+
+    try:
+        value = json.loads(
+            text, object_pairs_hook=pairs, parse_constant=constant, parse_int=integer
+        )
+    except json.JSONDecodeError as e:
+        raise _refuse(name, e.lineno, e.colno, f"malformed JSON: {e.msg}") from None
+    except ValueError as e:
+        raise _refuse(name, 0, 0, f"malformed JSON: {e}") from None
+    _check_text(value, name)
+    return value
+
+
+def decode(data: bytes, name: str) -> str:
+    """UTF-8 text of a document; a byte order mark is dropped."""
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as e:
+        line = data.count(b"\n", 0, e.start) + 1
+        raise _refuse(name, line, 0, "not UTF-8 text", "save the file as UTF-8") from None
+
+
+def _check_depth(text: str, name: str) -> None:
+    """Refuse deep nesting before the parser recurses into it."""
+    depth = 0
+    in_string = escaped = False
+    if text.count("[") + text.count("{") <= MAX_DEPTH:
+        return
+    for i, c in enumerate(text):
+        if in_string:
+            if escaped:
+                escaped = False
+            elif c == "\\":
+                escaped = True
+            elif c == '"':
+                in_string = False
+        elif c == '"':
+            in_string = True
+        elif c in "[{":
+            depth += 1
+            if depth > MAX_DEPTH:
+                line = text.count("\n", 0, i) + 1
+                raise _refuse(name, line, 0, f"nested deeper than {MAX_DEPTH} levels")
+        elif c in "]}":
+            depth -= 1
+
+
+def _check_text(value: Any, name: str) -> None:
+    stack = [value]
+    while stack:
+        v = stack.pop()
+        if isinstance(v, str):
+            if any("\ud800" <= c <= "\udfff" for c in v):
+                raise _refuse(name, 0, 0, "a string holds half of a surrogate pair")
+        elif isinstance(v, dict):
+            stack.extend(v)
+            stack.extend(v.values())
+        elif isinstance(v, list):
+            stack.extend(v)
+        elif isinstance(v, float) and v in (float("inf"), float("-inf")):
+            raise _refuse(name, 0, 0, "a number is too large")
+
+
+def _refuse(name: str, line: int, column: int, message: str, hint: str = "") -> InvalidDocument:
+    return InvalidDocument([Diagnostic(name, line, column, ERROR, "json", message, hint)])

@@ -1,0 +1,196 @@
+"""Where every value comes from: the merge of aicr.resolve and aicr.hydrate, run over leaves that
+remember their origin and what they replaced.
+
+The rules are the same tables, walked by the same code; only leaves differ. That is why a history
+cannot disagree with the value it explains.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from aicr import defaults, yamlio
+from aicr.catalog import Catalog
+from aicr.hydrate import SHOWN_KEYS, hydrate, values_files
+from aicr.merge import RECIPE, VALUES, RuleBook
+from aicr.resolve import ROOT, Recipe, merge_layers
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """The layer that set a value, and the place in its file (line 0: computed, no file)."""
+
+    layer: str
+    file: str
+    line: int
+    column: int
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One value a leaf has had, and who set it."""
+
+    value: Any
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """A value with its history, oldest first; the last entry is the value itself."""
+
+    history: tuple[Entry, ...]
+
+    @property
+    def value(self) -> Any:
+        return self.history[-1].value
+
+
+def traced(catalog: Catalog, recipe: Recipe, version: str) -> dict[str, Any]:
+    """The hydrated document with a Leaf for every scalar and every empty list or map.
+
+    Beside what selectors see, it shows `valuesFile`, `manifestFiles` and `validation`.
+    """
+    spec = _traced_spec(catalog, recipe)
+    document = {
+        key: _computed(value, _HOW[key])
+        for key, value in hydrate(catalog, recipe, version).items()
+        if key in _HOW
+    }
+    if spec.get("constraints"):
+        document["constraints"] = spec["constraints"]
+    document["components"] = {
+        value_of(ref["name"]): _component(catalog, ref) for ref in spec.get("componentRefs", [])
+    }
+    if spec.get("validation"):
+        document["validation"] = spec["validation"]
+    return document
+
+
+_HOW = {
+    "kind": "the program",
+    "apiVersion": "the program",
+    "metadata": "the overlays that match",
+    "criteria": "the request",
+    "deploymentOrder": "the dependencies of all components",
+}
+
+
+def leaves(tree: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], Leaf]]:
+    """Every leaf below a node with its path, in document order."""
+    if isinstance(tree, Leaf):
+        yield path, tree
+        return
+    items = tree.items() if isinstance(tree, dict) else enumerate(tree)
+    for key, value in items:
+        yield from leaves(value, (*path, key))
+
+
+def value_of(leaf: Any) -> Any:
+    """The plain value of a leaf; anything else is already plain."""
+    return leaf.value if isinstance(leaf, Leaf) else leaf
+
+
+def plain(tree: Any) -> Any:
+    """A traced tree as plain JSON."""
+    if isinstance(tree, dict):
+        return {key: plain(value) for key, value in tree.items()}
+    if isinstance(tree, list):
+        return [plain(value) for value in tree]
+    return value_of(tree)
+
+
+def supersede(base: Any, nxt: Any) -> Any:
+    """`nxt` in place of `base`: every leaf of it remembers what stood there."""
+    if isinstance(nxt, Leaf):
+        return Leaf((*_history(base), *nxt.history))
+    if isinstance(nxt, dict):
+        below = base if isinstance(base, dict) else {}
+        return {k: supersede(below[k], v) if k in below else v for k, v in nxt.items()}
+    if isinstance(nxt, list):
+        items = base if isinstance(base, list) else []
+        return [supersede(items[i], v) if i < len(items) else v for i, v in enumerate(nxt)]
+    return nxt
+
+
+def _history(tree: Any) -> tuple[Entry, ...]:
+    if isinstance(tree, Leaf):
+        return tree.history
+    first = next((leaf for _, leaf in leaves(tree)), None)
+    return () if first is None else (Entry(plain(tree), first.history[-1].origin),)
+
+
+def _annotate(catalog: Catalog, value: Any, positions: Any, layer: str, file: str) -> Any:
+    """The value with a Leaf at every scalar and empty container. A position of the form
+    [file, mark] stands for a mixin parameter, stated in another file."""
+    if isinstance(value, dict) and value:
+        places = positions[1]
+        return {k: _annotate(catalog, v, places[k], layer, file) for k, v in value.items()}
+    if isinstance(value, list) and value:
+        pairs = zip(value, positions[1], strict=True)
+        return [_annotate(catalog, v, p, layer, file) for v, p in pairs]
+    if isinstance(positions, list):
+        file, positions = (
+            positions if isinstance(positions[0], str) else (file, positions[0])
+        )
+    return Leaf((Entry(value, Origin(layer, catalog.shown(file), *yamlio.unmark(positions))),))
+
+
+def _computed(value: Any, how: str) -> Any:
+    if isinstance(value, dict) and value:
+        return {k: _computed(v, how) for k, v in value.items()}
+    if isinstance(value, list) and value:
+        return [_computed(v, how) for v in value]
+    return Leaf((Entry(value, Origin(f"computed from {how}", "", 0, 0)),))
+
+
+def _traced_spec(catalog: Catalog, recipe: Recipe) -> dict[str, Any]:
+    specs = []
+    for name in recipe.applied:
+        record = catalog.base if name == ROOT else catalog.overlays[name]
+        places = catalog.origins["layers"][name]
+        for layer, positions in zip(record["layers"], places, strict=True):
+            label, file = layer["label"], layer["file"]
+            specs.append(_annotate(catalog, layer["spec"], positions, label, file))
+    return merge_layers(RuleBook(RECIPE, supersede, value_of), specs)
+
+
+def _component(catalog: Catalog, ref: Mapping[str, Any]) -> dict[str, Any]:
+    stated = plain(ref)
+    filled: dict[str, Any] = {**ref, **_defaults(catalog, stated)}
+    for key in ("type", "source"):
+        if key not in filled:
+            filled[key] = _computed("", "nothing: no layer states it")
+    keys = (*SHOWN_KEYS, "valuesFile", "manifestFiles")
+    shown = {key: filled[key] for key in keys if key in filled}
+    values = _values(catalog, stated, ref.get("overrides"))
+    return {**shown, "values": values} if plain(values) else shown
+
+
+def _defaults(catalog: Catalog, ref: Mapping[str, Any]) -> dict[str, Leaf]:
+    found = defaults.defaults_of(ref, catalog.components)
+    if not found:
+        return {}
+    file, positions = catalog.origins["components"][ref["name"]]
+    kind = ref.get("type") or found.get("type", "")
+    result = {}
+    for key, value in found.items():
+        path = () if key == "type" else defaults.default_key(kind, key)
+        place = yamlio.place_of(positions, path)
+        origin = Origin("registry default", catalog.shown(file), *place)
+        result[key] = Leaf((Entry(value, origin),))
+    return result
+
+
+def _values(catalog: Catalog, ref: Mapping[str, Any], overrides: Any) -> Any:
+    book = RuleBook(VALUES, supersede, value_of)
+    merged: Any = {}
+    for path in values_files(catalog, ref):
+        file, positions = catalog.origins["values"][path]
+        values = catalog.values[path]["values"]
+        layer = f"values file {path}"
+        merged = book.merge(merged, _annotate(catalog, values, positions, layer, file))
+    if overrides:
+        merged = book.merge(merged, overrides)
+    return book.finish(merged)
