@@ -1,21 +1,22 @@
 """The catalog: everything answers are made from, compiled once and never changed.
 
-Compiled catalogs are content-addressed. The built-in one is part of the wheel; any other is compiled
-at first use and cached under the digest of its files, so that answering never parses YAML.
+Compiled catalogs are content-addressed. The built-in one is part of the wheel; any other is
+compiled at first use and cached under the digest of its files: answering never parses YAML.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from typing import Any
 
 from aicr import sources
 from aicr._version import __version__
 from aicr.criteria import Field, fields_of
+from aicr.diagnostics import Diagnostic, InvalidDocument
+from aicr.errors import NotFound
 from aicr.sources import EXTERNAL, SourceFile
 
 CATALOG, ORIGINS, DIGEST = "catalog.json", "origins.json", "digest.txt"
@@ -23,17 +24,23 @@ CATALOG, ORIGINS, DIGEST = "catalog.json", "origins.json", "digest.txt"
 SALT = f"aicr {__version__} catalog 1"
 
 
-@dataclass(frozen=True, eq=False)
 class Catalog:
     """A compiled catalog. Its data are shared by every answer: read them, never change them.
 
     `digest` identifies the content; `data_dir` is the external directory as the user gave it.
     """
 
-    digest: str
-    data: Mapping[str, Any]
-    data_dir: str | None
-    load_origins: Callable[[], Mapping[str, Any]]
+    def __init__(
+        self,
+        digest: str,
+        data: Mapping[str, Any],
+        data_dir: str | None,
+        load_origins: Callable[[], Mapping[str, Any]],
+    ) -> None:
+        self.digest = digest
+        self.data = data
+        self.data_dir = data_dir
+        self._load_origins = load_origins
 
     @cached_property
     def fields(self) -> dict[str, Field]:
@@ -46,7 +53,7 @@ class Catalog:
 
     @cached_property
     def origins(self) -> Mapping[str, Any]:
-        return self.load_origins()
+        return self._load_origins()
 
     @property
     def base(self) -> Mapping[str, Any]:
@@ -95,7 +102,8 @@ def load(data_dir: str | None = None) -> Catalog:
 
 def _packaged_origins() -> Mapping[str, Any]:
     data = sources.packaged(ORIGINS)
-    assert data is not None, "the wheel holds catalog.json but not origins.json"
+    if data is None:
+        raise NotFound(f"this installation of aicr has no {ORIGINS}; install it again")
     origins: Mapping[str, Any] = json.loads(data)
     return origins
 
@@ -135,7 +143,6 @@ def compile_layers(
 ) -> dict[str, Any]:
     """Compile; errors name external files as the user knows them."""
     from aicr.compile import compile_catalog  # pydantic and ruamel: only when compiling
-    from aicr.diagnostics import InvalidDocument
 
     try:
         return compile_catalog(*layers)
@@ -143,16 +150,15 @@ def compile_layers(
         raise InvalidDocument(in_directory(e.diagnostics, data_dir)) from None
 
 
-def in_directory(diagnostics: Any, data_dir: str | None) -> list[Any]:
+def in_directory(diagnostics: Iterable[Diagnostic], data_dir: str | None) -> list[Diagnostic]:
     """Diagnostics with external files named below `data_dir`."""
-    from dataclasses import replace
 
     def shown(label: str) -> str:
         if data_dir is not None and label.startswith(EXTERNAL):
             return os.path.join(data_dir, label[len(EXTERNAL) :])
         return label
 
-    return [replace(d, file=shown(d.file)) for d in diagnostics]
+    return [d._replace(file=shown(d.file)) for d in diagnostics]
 
 
 def cache_dir() -> str:

@@ -26,7 +26,7 @@ from aicr.sources import REGISTRY, SourceFile
 FORMAT = 1
 ROOT = "base"
 BASE_KEY = "$base"
-_IGNORED_NAMES = (REGISTRY, "data-v1.yaml")
+_IGNORED_NAMES = ("data-v1.yaml",)
 _PARAMETER = re.compile(r"\$\{([A-Za-z][A-Za-z0-9]*)\}\Z")
 _VALUES = re.compile(r"components/[^/]+/[^/]+\.ya?ml\Z")
 
@@ -58,10 +58,14 @@ class Documents:
     others: list[str] = field(default_factory=list)
     diagnostics: list[Diagnostic] = field(default_factory=list)
 
-    def error(self, doc: Parsed, path: Iterable[str | int], rule: str, text: str, hint: str = "") -> None:
+    def error(
+        self, doc: Parsed, path: Iterable[str | int], rule: str, text: str, hint: str = ""
+    ) -> None:
         self.diagnostics.append(doc.diagnostic(path, ERROR, rule, text, hint))
 
-    def warn(self, doc: Parsed, path: Iterable[str | int], rule: str, text: str, hint: str = "") -> None:
+    def warn(
+        self, doc: Parsed, path: Iterable[str | int], rule: str, text: str, hint: str = ""
+    ) -> None:
         self.diagnostics.append(doc.diagnostic(path, WARNING, rule, text, hint))
 
 
@@ -96,7 +100,7 @@ def load(*layers: Mapping[str, SourceFile]) -> Documents:
     owners: dict[tuple[str, str], int] = {}
     for rank, layer in enumerate(layers):
         for path in sorted(layer):
-            if visible[path] is layer[path]:
+            if path != REGISTRY and visible[path] is layer[path]:
                 _load_file(docs, path, layer[path], rank, owners)
     if docs.root is None and not docs.diagnostics:
         where = Diagnostic("overlays/base.yaml", 0, 0, ERROR, "no-root", "base.yaml not found")
@@ -330,7 +334,9 @@ def _overlay(
             layers.append({"label": label, "file": mixin.file, "spec": body})
             positions.append(places)
     own = {k: spec[k] for k in ("constraints", "componentRefs", "validation") if spec.get(k)}
-    layers.append({"label": f"overlay {name}" if name != ROOT else ROOT, "file": doc.file, "spec": own})
+    layers.append(
+        {"label": f"overlay {name}" if name != ROOT else ROOT, "file": doc.file, "spec": own}
+    )
     positions.append(doc.positions[1].get("spec", doc.positions))
     record = {
         "name": name,
@@ -355,14 +361,22 @@ def _criteria(
         if key == "nodes":
             result[key] = value or 0
         elif key not in fields:
-            docs.error(doc, path, "unknown-criterion", f"no criteria field {key!r} in registry.yaml", did_you_mean(key, [*fields, "nodes"]))
+            docs.error(
+                doc,
+                path,
+                "unknown-criterion",
+                f"no criteria field {key!r} in registry.yaml",
+                did_you_mean(key, [*fields, "nodes"]),
+            )
         elif value in (None, ""):
             continue
         else:
             try:
                 result[key] = fields[key].parse(value)
             except InvalidRequest as e:
-                docs.error(doc, path, "unknown-value", e.message, "values are declared in registry.yaml")
+                docs.error(
+                    doc, path, "unknown-value", e.message, "values are declared in registry.yaml"
+                )
     return result
 
 
@@ -380,18 +394,34 @@ def _mixin(
     spec = mixin.value["spec"]
     wanted = spec.get("parameters") or []
     for missing in sorted(set(wanted) - set(given)):
-        docs.error(doc, path, "mixin-parameter", f"mixin {name} needs the parameter {missing!r}", "give it under with:")
+        docs.error(
+            doc,
+            path,
+            "mixin-parameter",
+            f"mixin {name} needs the parameter {missing!r}",
+            "give it under with:",
+        )
     for extra in sorted(set(given) - set(wanted)):
-        docs.error(doc, (*path, "with", extra), "mixin-parameter", f"mixin {name} has no parameter {extra!r}", did_you_mean(extra, wanted))
+        docs.error(
+            doc,
+            (*path, "with", extra),
+            "mixin-parameter",
+            f"mixin {name} has no parameter {extra!r}",
+            did_you_mean(extra, wanted),
+        )
     if set(wanted) != set(given):
         return None
     body = {k: v for k, v in spec.items() if k != "parameters"}
     filler = _Filler(given, doc, path)
     filled, places = filler.fill(body, mixin.positions[1]["spec"])
     for unused in sorted(set(wanted) - filler.used):
-        docs.error(mixin, ("spec", "parameters"), "mixin-parameter", f"parameter {unused!r} stands nowhere")
+        docs.error(
+            mixin, ("spec", "parameters"), "mixin-parameter", f"parameter {unused!r} stands nowhere"
+        )
     for unknown in sorted(filler.unknown):
-        docs.error(mixin, ("spec",), "mixin-parameter", f"${{{unknown}}} is not a parameter of {name}")
+        docs.error(
+            mixin, ("spec",), "mixin-parameter", f"${{{unknown}}} is not a parameter of {name}"
+        )
     return f"mixin {name}", mixin, filled, places
 
 

@@ -9,6 +9,7 @@ import json
 import subprocess
 from typing import Any
 
+from aicr._version import __version__
 from aicr.errors import InvalidRequest, NotFound, Timeout, Unavailable
 
 TIMEOUT_SECONDS = 30
@@ -40,17 +41,15 @@ def read(uri: str, kubeconfig: str | None) -> tuple[str, bool]:
     raise NotFound(f"{uri} holds no document (no key snapshot.yaml, .json or .txt)")
 
 
-def write(
-    uri: str, text: str, suffix: str, kind: str, version: str, kubeconfig: str | None
-) -> None:
-    """Create or update the ConfigMap by server-side apply."""
+def write(uri: str, text: str, suffix: str, kubeconfig: str | None) -> None:
+    """Create or update the ConfigMap of a recipe by server-side apply."""
     from datetime import UTC, datetime
 
     namespace, name = address(uri)
     labels = {
         "app.kubernetes.io/name": "aicr",
-        "app.kubernetes.io/component": kind,
-        "app.kubernetes.io/version": version or "unknown",
+        "app.kubernetes.io/component": "recipe",
+        "app.kubernetes.io/version": __version__,
     }
     manifest: dict[str, Any] = {
         "apiVersion": "v1",
@@ -70,7 +69,12 @@ def _kubectl(arguments: list[str], kubeconfig: str | None, stdin: str | None = N
     command = ["kubectl", *(["--kubeconfig", kubeconfig] if kubeconfig else []), *arguments]
     try:
         done = subprocess.run(
-            command, input=stdin, capture_output=True, text=True, timeout=TIMEOUT_SECONDS
+            command,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT_SECONDS,
+            check=False,
         )
     except FileNotFoundError:
         raise Unavailable("cm:// addresses need kubectl on the PATH") from None

@@ -5,7 +5,8 @@ The reasons are worded as the real AICR words them; recipes carry them in `const
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from contextlib import suppress
+from typing import NamedTuple
 
 from aicr import versions
 from aicr.snapshot import NoReading, Readings, reading
@@ -14,8 +15,7 @@ from aicr.snapshot import NoReading, Readings, reading
 OPERATORS = (">=", "<=", "==", "!=", ">", "<")
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What came of one constraint: `actual` is None when there was no reading."""
 
     passed: bool
@@ -32,7 +32,9 @@ def parse(expression: str) -> tuple[str, str]:
         if text.startswith(operator):
             operand = text[len(operator) :].strip()
             if not operand:
-                raise ValueError("[INVALID_REQUEST] constraint value cannot be empty after operator")
+                raise ValueError(
+                    "[INVALID_REQUEST] constraint value cannot be empty after operator"
+                )
             return operator, operand
     if not text:
         raise ValueError("[INVALID_REQUEST] constraint value cannot be empty")
@@ -68,10 +70,8 @@ def holds(operator: str, operand: str, actual: str) -> bool:
         return versions.ORDERINGS[operator](left, right)
     same = actual.strip() == operand
     if operator in ("==", "!=") and "." in operand and any(c.isdigit() for c in operand):
-        try:
+        with suppress(ValueError):  # not versions: compared as text
             same = versions.equal(versions.parse(actual), versions.parse(operand))
-        except ValueError:
-            pass  # not versions: compared as text
     return same != (operator == "!=")
 
 

@@ -7,8 +7,7 @@ count, is known here.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from aicr.diagnostics import WARNING, Diagnostic, did_you_mean
 from aicr.errors import InvalidRequest
@@ -20,8 +19,7 @@ KIND = "RecipeCriteria"
 SYNONYMS = {"gpu": "accelerator"}
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(NamedTuple):
     """One criteria dimension as the registry declares it."""
 
     name: str
@@ -66,8 +64,7 @@ def fields_of(registry_criteria: Mapping[str, Any]) -> dict[str, Field]:
     return fields
 
 
-@dataclass(frozen=True, slots=True)
-class Criteria:
+class Criteria(NamedTuple):
     """A request in canonical form: a value for every field (`any` when open) and a node count.
 
     `stated` are the fields somebody wrote down, even as `any`: leaving a field out and saying that
@@ -76,15 +73,19 @@ class Criteria:
 
     values: Mapping[str, str]
     nodes: int = 0
-    stated: frozenset[str] = field(default=frozenset(), compare=False)
+    stated: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, fields: Mapping[str, Field], given: Mapping[str, str], nodes: int = 0) -> Criteria:
         """Criteria from raw text per field."""
-        values = {f.name: f.parse(given[f.name]) if f.name in given else ANY for f in fields.values()}
+        values = {
+            f.name: f.parse(given[f.name]) if f.name in given else ANY for f in fields.values()
+        }
         return cls(values, nodes, frozenset(given))
 
-    def override(self, fields: Mapping[str, Field], given: Mapping[str, str], nodes: int) -> Criteria:
+    def override(
+        self, fields: Mapping[str, Field], given: Mapping[str, str], nodes: int
+    ) -> Criteria:
         """These criteria with the non-empty fields of `given` in place of their own."""
         named = {k: v for k, v in given.items() if v.strip()}
         parsed = {k: fields[k].parse(v) for k, v in named.items()}
@@ -114,7 +115,8 @@ def matches(rule: Mapping[str, Any] | None, request: Criteria) -> bool:
     if rule is None:
         return False
     return all(
-        value in (ANY, "", 0) or value == (request.nodes if name == "nodes" else request.values[name])
+        value in (ANY, "", 0)
+        or value == (request.nodes if name == "nodes" else request.values[name])
         for name, value in rule.items()
     )
 
@@ -144,7 +146,8 @@ def from_document(
     _expect(document, name, "kind", KIND)
     _expect(document, name, "apiVersion", API_VERSION)
     spec = _object(document.get("spec"), name, "spec", fold_keys)
-    given, nodes = {}, 0
+    given: dict[str, str] = {}
+    nodes = 0
     for key, value in spec.items():
         target = SYNONYMS.get(key, key)
         if target == "nodes":

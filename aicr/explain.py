@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from aicr.catalog import Catalog
 from aicr.diagnostics import did_you_mean
@@ -15,8 +14,7 @@ from aicr.trace import Leaf, leaves, traced
 FORMAT_VERSION = "1.0"
 
 
-@dataclass(frozen=True, slots=True)
-class Explained:
+class Explained(NamedTuple):
     """One leaf: its dotted path and its history, oldest first."""
 
     path: str
@@ -67,6 +65,10 @@ def _child(node: Any, step: str) -> str | int | None:
     if step.isdigit() and int(step) < len(node):
         return int(step)
     for i, item in enumerate(node):
-        if isinstance(item, dict) and isinstance(item.get("name"), Leaf) and item["name"].value == step:
+        if (
+            isinstance(item, dict)
+            and isinstance(item.get("name"), Leaf)
+            and item["name"].value == step
+        ):
             return i
     return None

@@ -59,9 +59,7 @@ def _completions(
 
 def _gap(rule: Mapping[str, Any], asked: Mapping[str, Any]) -> dict[str, Any]:
     """The fields in which the request is not what the rule wants."""
-    return {
-        k: v for k, v in rule.items() if v not in (ANY, "", 0) and asked.get(k) != v
-    }
+    return {k: v for k, v in rule.items() if v not in (ANY, "", 0) and asked.get(k) != v}
 
 
 def _left_out(

@@ -24,9 +24,8 @@ def values_files(catalog: Catalog, ref: Mapping[str, Any]) -> list[str]:
         return []
     if name not in catalog.values:
         near = did_you_mean(name, catalog.values)
-        raise InvalidRequest(
-            f'component "{ref["name"]}": values file {name} does not exist{" " + near if near else ""}'
-        )
+        text = f'component "{ref["name"]}": values file {name} does not exist {near}'
+        raise InvalidRequest(text.rstrip())
     chain = [name]
     while (below := catalog.values[chain[-1]]["base"]) is not None:
         chain.append(below)

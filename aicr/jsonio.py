@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from aicr.diagnostics import ERROR, Diagnostic, InvalidDocument
@@ -88,29 +89,20 @@ def decode(data: bytes, name: str) -> str:
         raise _refuse(name, line, 0, "not UTF-8 text", "save the file as UTF-8") from None
 
 
+# A string, or a bracket outside of strings.
+_STRING_OR_BRACKET = r'"(?:[^"\\]|\\.)*"|[\[\]{}]'
+
+
 def _check_depth(text: str, name: str) -> None:
     """Refuse deep nesting before the parser recurses into it."""
-    depth = 0
-    in_string = escaped = False
     if text.count("[") + text.count("{") <= MAX_DEPTH:
         return
-    for i, c in enumerate(text):
-        if in_string:
-            if escaped:
-                escaped = False
-            elif c == "\\":
-                escaped = True
-            elif c == '"':
-                in_string = False
-        elif c == '"':
-            in_string = True
-        elif c in "[{":
-            depth += 1
-            if depth > MAX_DEPTH:
-                line = text.count("\n", 0, i) + 1
-                raise _refuse(name, line, 0, f"nested deeper than {MAX_DEPTH} levels")
-        elif c in "]}":
-            depth -= 1
+    depth = 0
+    for token in re.finditer(_STRING_OR_BRACKET, text):
+        depth += {"[": 1, "{": 1, "]": -1, "}": -1}.get(token[0], 0)
+        if depth > MAX_DEPTH:
+            line = text.count("\n", 0, token.start()) + 1
+            raise _refuse(name, line, 0, f"nested deeper than {MAX_DEPTH} levels")
 
 
 def _check_text(value: Any, name: str) -> None:

@@ -257,4 +257,3 @@ class RuleBook:
 
     def _deleted(self, tree: Any) -> bool:
         return isinstance(tree, dict) and self._directive(tree) == DELETE
-

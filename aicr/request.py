@@ -6,7 +6,7 @@ Contract section 2.2: a snapshot or a criteria file gives the fields, flags over
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from aicr.catalog import Catalog
 from aicr.criteria import Criteria, from_document
@@ -16,8 +16,7 @@ from aicr.resolve import Recipe, resolve
 from aicr.snapshot import Readings, criteria_of, readings
 
 
-@dataclass(frozen=True, slots=True)
-class Sources:
+class Sources(NamedTuple):
     """Where criteria come from, as given: raw text per field, a node count, and documents."""
 
     given: Mapping[str, str]
@@ -32,16 +31,12 @@ def recipe_for(catalog: Catalog, sources: Sources) -> Recipe:
 
     Raises InvalidRequest, NotFound or Unavailable when an input cannot be used.
     """
-    from dataclasses import replace
-
     criteria, snapshot, warnings = read_request(catalog, sources)
     recipe = resolve(catalog, criteria, snapshot)
-    return replace(recipe, warnings=(*catalog.warnings, *warnings, *recipe.warnings))
+    return recipe._replace(warnings=(*catalog.warnings, *warnings, *recipe.warnings))
 
 
-def read_request(
-    catalog: Catalog, sources: Sources
-) -> tuple[Criteria, Readings | None, list[str]]:
+def read_request(catalog: Catalog, sources: Sources) -> tuple[Criteria, Readings | None, list[str]]:
     """Criteria, the snapshot's readings when there is one, and warnings about the inputs."""
     if sources.snapshot_file and sources.criteria_file:
         raise InvalidRequest("--criteria has no effect beside --snapshot: give one of them")
@@ -77,9 +72,7 @@ def _from_file(catalog: Catalog, sources: Sources) -> tuple[Criteria, list[str]]
     return criteria, [str(w) for w in warnings]
 
 
-def _from_snapshot(
-    catalog: Catalog, sources: Sources
-) -> tuple[Criteria, Readings, list[str]]:
+def _from_snapshot(catalog: Catalog, sources: Sources) -> tuple[Criteria, Readings, list[str]]:
     name = sources.snapshot_file or ""
     document, _ = read_document(name, "--snapshot", sources.kubeconfig)
     snapshot = readings(document, name)

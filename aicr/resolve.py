@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from aicr import constraints, defaults
 from aicr.catalog import Catalog
@@ -33,8 +32,7 @@ _PHASES = ("readiness", "deployment", "performance", "conformance")
 _PHASE_KEYS = ("timeout", "constraints", "checks", "nodeSelection", "infrastructure")
 
 
-@dataclass(frozen=True, slots=True)
-class Exclusion:
+class Exclusion(NamedTuple):
     """An overlay left out because a constraint does not hold on the snapshot."""
 
     overlay: str
@@ -54,8 +52,7 @@ class Exclusion:
         return {k: v for k, v in pairs.items() if v is not None}
 
 
-@dataclass(frozen=True, slots=True)
-class Recipe:
+class Recipe(NamedTuple):
     """A resolved recipe. `spec` holds constraints, componentRefs (defaults filled in) and
     validation; it is shared between answers and must not be changed."""
 
@@ -131,10 +128,17 @@ def layers_of(catalog: Catalog, applied: Sequence[str]) -> list[Mapping[str, Any
 @lru_cache(maxsize=4096)
 def _build(catalog: Catalog, applied: tuple[str, ...]) -> tuple[dict[str, Any], tuple[str, ...]]:
     """Merged spec and deployment order. A few dozen distinct answers serve every request."""
-    spec = merge_layers(RuleBook(RECIPE), [layer["spec"] for layer in layers_of(catalog, applied)])
+    specs = [layer["spec"] for layer in layers_of(catalog, applied)]
+    spec = merge_layers(RuleBook(RECIPE), [*floor(applied), *specs])
     order = deployment_order(spec.get("componentRefs", []))
     refs = [defaults.fill(c, catalog.components) for c in spec.get("componentRefs", [])]
     return {**spec, "componentRefs": refs}, order
+
+
+def floor(applied: Sequence[str]) -> list[dict[str, Any]]:
+    """What lies below the root: empty lists, over which everything merges in sorted order. Without
+    any overlay there is no floor, and the root keeps the order it was written in."""
+    return [{"constraints": [], "componentRefs": []}] if len(applied) > 1 else []
 
 
 def merge_layers(book: RuleBook, specs: Iterable[Any]) -> dict[str, Any]:
@@ -202,9 +206,7 @@ def deployment_order(refs: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
     needs = {ref["name"]: set(ref.get("dependencyRefs") or []) for ref in refs}
     for name, wanted in needs.items():
         for dependency in sorted(wanted - set(needs)):
-            raise InvalidRequest(
-                f'component "{name}" references unknown dependency "{dependency}"'
-            )
+            raise InvalidRequest(f'component "{name}" references unknown dependency "{dependency}"')
     users: dict[str, list[str]] = {name: [] for name in needs}
     for name, wanted in needs.items():
         for dependency in wanted:

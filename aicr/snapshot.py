@@ -80,7 +80,7 @@ def text_of(value: Any) -> str:
     return "" if value is None else str(value)
 
 
-# Where a snapshot shows each field: type, subtypes, keys; the first reading that says something wins.
+# Where a snapshot shows each field: type, subtypes, keys. The first reading that says it wins.
 _EVIDENCE = {
     "service": ("K8s", ("server",), ("service", "version")),
     "accelerator": ("GPU", ("smi", "device"), ("gpu.model", "model")),

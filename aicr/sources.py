@@ -14,9 +14,8 @@ Recipes name values and manifests by the second form (`components/…`); that is
 from __future__ import annotations
 
 import os
-import stat
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from typing import NamedTuple
 
 from aicr.errors import InvalidRequest, NotFound
 
@@ -28,8 +27,7 @@ _PACKAGE = os.path.dirname(os.path.abspath(__file__))
 EXTERNAL = "data:"
 
 
-@dataclass(frozen=True, slots=True)
-class SourceFile:
+class SourceFile(NamedTuple):
     """A file of a catalog: its logical path, the name messages show, and its bytes."""
 
     path: str
@@ -81,39 +79,47 @@ def read_external(root: str) -> dict[str, SourceFile]:
     if not os.path.isfile(os.path.join(root, REGISTRY)):
         raise InvalidRequest(f"registry.yaml is required in external data directory: {root}")
     found: dict[str, SourceFile] = {}
-    for name in sorted(os.listdir(root)):
-        if not name.startswith("."):
-            _collect(root, name, EXTERNAL, found)
+    _collect(root, "", EXTERNAL, found)
     return found
 
 
 def _collect(root: str, relative: str, prefix: str, found: dict[str, SourceFile]) -> None:
-    for name in _walk(root, relative):
-        with open(os.path.join(root, name), "rb") as f:
-            file = SourceFile(logical_path(name), prefix + name, f.read())
-        twin = found.setdefault(file.path, file)
-        if twin is not file:
-            raise InvalidRequest(
-                f"{name} and {twin.label.removeprefix(prefix)} are both {file.path}: keep one"
-            )
-
-
-def _walk(root: str, relative: str) -> Iterator[str]:
-    """Regular files at or below a path, as sorted /-separated paths relative to the root."""
+    """Adds the regular files at or below a path, in name order."""
     path = os.path.join(root, relative)
-    mode = os.lstat(path).st_mode
-    if stat.S_ISLNK(mode):
-        raise InvalidRequest(f"symlinks not allowed: {relative}")
-    if stat.S_ISDIR(mode):
-        for name in sorted(os.listdir(path)):
-            if not name.startswith("."):
-                yield from _walk(root, f"{relative}/{name}")
-    elif not stat.S_ISREG(mode):
-        raise InvalidRequest(f"not a regular file: {relative}")
-    elif (size := os.lstat(path).st_size) > MAX_FILE_BYTES:
-        raise InvalidRequest(f"file too large ({size} bytes, max {MAX_FILE_BYTES}): {relative}")
-    else:
-        yield relative
+    if os.path.isfile(path):
+        _add(path, relative, prefix, found)
+        return
+    below = relative and relative + "/"
+    with os.scandir(path) as entries:
+        listed = sorted(entries, key=lambda entry: entry.name)
+    for entry in listed:
+        name = below + entry.name
+        if entry.name.startswith("."):
+            continue
+        if entry.is_symlink():
+            raise InvalidRequest(f"symlinks not allowed: {name}")
+        if entry.is_dir(follow_symlinks=False):
+            _collect(root, name, prefix, found)
+        elif entry.is_file(follow_symlinks=False):
+            _add(entry.path, name, prefix, found)
+        else:
+            raise InvalidRequest(f"not a regular file: {name}")
+
+
+def _add(path: str, name: str, prefix: str, found: dict[str, SourceFile]) -> None:
+    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+    try:
+        size = os.fstat(handle).st_size
+        if size > MAX_FILE_BYTES:
+            raise InvalidRequest(f"file too large ({size} bytes, max {MAX_FILE_BYTES}): {name}")
+        data = os.read(handle, size + 1)
+    finally:
+        os.close(handle)
+    file = SourceFile(logical_path(name), prefix + name, data)
+    twin = found.setdefault(file.path, file)
+    if twin is not file:
+        other = twin.label.removeprefix(prefix)
+        raise InvalidRequest(f"{name} and {other} are both {file.path}: keep one")
 
 
 def logical_path(relative: str) -> str:

@@ -8,18 +8,16 @@ cannot disagree with the value it explains.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from aicr import defaults, yamlio
 from aicr.catalog import Catalog
 from aicr.hydrate import SHOWN_KEYS, hydrate, values_files
 from aicr.merge import RECIPE, VALUES, RuleBook
-from aicr.resolve import ROOT, Recipe, merge_layers
+from aicr.resolve import ROOT, Recipe, floor, merge_layers
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(NamedTuple):
     """The layer that set a value, and the place in its file (line 0: computed, no file)."""
 
     layer: str
@@ -28,16 +26,14 @@ class Origin:
     column: int
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One value a leaf has had, and who set it."""
 
     value: Any
     origin: Origin
 
 
-@dataclass(frozen=True, slots=True)
-class Leaf:
+class Leaf(NamedTuple):
     """A value with its history, oldest first; the last entry is the value itself."""
 
     history: tuple[Entry, ...]
@@ -77,7 +73,9 @@ _HOW = {
 }
 
 
-def leaves(tree: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], Leaf]]:
+def leaves(
+    tree: Any, path: tuple[str | int, ...] = ()
+) -> Iterator[tuple[tuple[str | int, ...], Leaf]]:
     """Every leaf below a node with its path, in document order."""
     if isinstance(tree, Leaf):
         yield path, tree
@@ -131,9 +129,7 @@ def _annotate(catalog: Catalog, value: Any, positions: Any, layer: str, file: st
         pairs = zip(value, positions[1], strict=True)
         return [_annotate(catalog, v, p, layer, file) for v, p in pairs]
     if isinstance(positions, list):
-        file, positions = (
-            positions if isinstance(positions[0], str) else (file, positions[0])
-        )
+        file, positions = positions if isinstance(positions[0], str) else (file, positions[0])
     return Leaf((Entry(value, Origin(layer, catalog.shown(file), *yamlio.unmark(positions))),))
 
 
@@ -146,7 +142,7 @@ def _computed(value: Any, how: str) -> Any:
 
 
 def _traced_spec(catalog: Catalog, recipe: Recipe) -> dict[str, Any]:
-    specs = []
+    specs: list[Any] = floor(recipe.applied)
     for name in recipe.applied:
         record = catalog.base if name == ROOT else catalog.overlays[name]
         places = catalog.origins["layers"][name]

@@ -27,9 +27,8 @@ def parse(text: str) -> Version:
         raise ValueError("version has more than 3 components")
     for part in parts:
         if not (part.isascii() and part.isdigit()):
-            raise ValueError(
-                f'[INVALID_REQUEST] non-numeric component: "{part}": version component is not numeric'
-            )
+            why = "version component is not numeric"
+            raise ValueError(f'[INVALID_REQUEST] non-numeric component: "{part}": {why}')
     return tuple(int(part) for part in parts)
 
 

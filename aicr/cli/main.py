@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
 import click
 
 from aicr._version import __version__
+from aicr.diagnostics import InvalidDocument, did_you_mean
 from aicr.errors import (
     EXIT_INTERRUPTED,
     EXIT_UNKNOWN_COMMAND,
@@ -63,8 +65,6 @@ class UnknownCommand(click.UsageError):
     """Exits 3, as the real AICR does."""
 
     def __init__(self, name: str) -> None:
-        from aicr.diagnostics import did_you_mean
-
         near = did_you_mean(name, COMMANDS)
         super().__init__(f"No help topic for '{name}'" + (f": {near}" if near else ""))
 
@@ -82,32 +82,56 @@ def aicr(ctx: click.Context, debug: bool, log_json: bool) -> None:
 def main(arguments: list[str] | None = None) -> int:
     """Run a command line and return its exit code (contract section 15)."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    state: dict[str, Any] = {"debug": False, "log_json": False}
     try:
-        result = aicr.main(arguments, "aicr", standalone_mode=False, obj=state)
+        result = aicr.main(arguments, "aicr", standalone_mode=False)
         sys.stdout.flush()
-        return result if isinstance(result, int) else 0
-    except UnknownCommand as e:
-        return _fail(e.format_message(), EXIT_UNKNOWN_COMMAND)
-    except click.exceptions.NoArgsIsHelpError as e:
-        click.echo(e.format_message())
-        return 0
-    except click.UsageError as e:
-        usage = f"{e.ctx.get_usage()}\n" if e.ctx else ""
-        return _fail(usage + e.format_message(), _usage_code(arguments))
-    except (click.Abort, KeyboardInterrupt):
-        return EXIT_INTERRUPTED
-    except BrokenPipeError:
-        # The reader of our output has gone (| head): nothing to report, nobody to report it to.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return EXIT_USAGE
-    except AicrError as e:
-        return _fail_with(e, arguments)
-    except Exception as e:  # a mistake of this program, not of the user
-        if "--debug" in arguments or os.environ.get("AICR_DEBUG"):
-            raise
-        text = f"{type(e).__name__}: {e}; this is a bug in aicr, --debug shows where"
-        return _fail_with(Internal(text), arguments)
+    except (Exception, KeyboardInterrupt) as e:  # noqa: BLE001 (the table below decides)
+        report = next(handler for kind, handler in _REPORTS if isinstance(e, kind))
+        return report(e, arguments)
+    return result if isinstance(result, int) else 0
+
+
+def _unknown_command(e: Any, _arguments: list[str]) -> int:
+    return _fail(e.format_message(), EXIT_UNKNOWN_COMMAND)
+
+
+def _help(e: Any, _arguments: list[str]) -> int:
+    click.echo(e.format_message())
+    return 0
+
+
+def _usage(e: Any, arguments: list[str]) -> int:
+    usage = f"{e.ctx.get_usage()}\n" if e.ctx else ""
+    return _fail(usage + e.format_message(), _usage_code(arguments))
+
+
+def _interrupted(_e: Any, _arguments: list[str]) -> int:
+    return EXIT_INTERRUPTED
+
+
+def _reader_gone(_e: Any, _arguments: list[str]) -> int:
+    """Whoever read our output has gone (| head): nothing to report, nobody to report it to."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return EXIT_USAGE
+
+
+def _bug(e: Any, arguments: list[str]) -> int:
+    if "--debug" in arguments or os.environ.get("AICR_DEBUG"):
+        raise e
+    text = f"{type(e).__name__}: {e}; this is a bug in aicr, --debug shows where"
+    return _refused(Internal(text), arguments)
+
+
+def _refused(error: Any, arguments: list[str]) -> int:
+    if "--log-json" in arguments or os.environ.get("AICR_LOG_JSON"):
+        from aicr import jsonio
+
+        body = {"level": "ERROR", "code": error.code, "msg": error.message, **error.details}
+        return _fail(jsonio.compact(body), error.exit_code)
+    if isinstance(error, InvalidDocument) and len(error.diagnostics) > 1:
+        for diagnostic in error.diagnostics:
+            click.echo(str(diagnostic), err=True)
+    return _fail(" ".join(str(error).splitlines()), error.exit_code)
 
 
 def _usage_code(arguments: list[str]) -> int:
@@ -120,18 +144,17 @@ def _fail(text: str, code: int) -> int:
     return code
 
 
-def _fail_with(error: AicrError, arguments: list[str]) -> int:
-    if "--log-json" in arguments or os.environ.get("AICR_LOG_JSON"):
-        from aicr import jsonio
-
-        body = {"level": "ERROR", "code": error.code, "msg": error.message, **error.details}
-        return _fail(jsonio.compact(body), error.exit_code)
-    from aicr.diagnostics import InvalidDocument
-
-    if isinstance(error, InvalidDocument) and len(error.diagnostics) > 1:
-        for diagnostic in error.diagnostics:
-            click.echo(str(diagnostic), err=True)
-    return _fail(" ".join(str(error).splitlines()), error.exit_code)
+# What becomes of each kind of exception: the first that fits.
+_REPORTS: tuple[tuple[type[BaseException], Callable[[Any, list[str]], int]], ...] = (
+    (UnknownCommand, _unknown_command),
+    (click.exceptions.NoArgsIsHelpError, _help),
+    (click.UsageError, _usage),
+    (click.Abort, _interrupted),
+    (KeyboardInterrupt, _interrupted),
+    (BrokenPipeError, _reader_gone),
+    (AicrError, _refused),
+    (Exception, _bug),
+)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import click
 
 from aicr import catalog
 from aicr.catalog import Catalog
-from aicr.errors import InvalidRequest
+from aicr.errors import AicrError, InvalidRequest
 from aicr.request import Sources
 
 # The criteria that have a flag of their own; what values they take is the registry's business.
@@ -21,11 +21,13 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 def once(ctx: click.Context, param: click.Parameter, value: tuple[Any, ...]) -> Any:
     """The single value of an option that must not be given twice."""
     if len(value) > 1:
-        raise InvalidRequest(f"flag --{(param.name or '').replace('_', '-')} can only be specified once")
+        raise InvalidRequest(
+            f"flag --{(param.name or '').replace('_', '-')} can only be specified once"
+        )
     return value[0] if value else None
 
 
-class CriterionType(click.ParamType):
+class CriterionType(click.ParamType[str]):
     """A criteria value. Not checked here (the catalog knows the values), but completed."""
 
     name = "value"
@@ -37,7 +39,7 @@ class CriterionType(click.ParamType):
 
         try:
             field = catalog.load(_single(ctx.params.get("data_dir"))).fields[str(param.name)]
-        except Exception:  # a broken catalog must not break the prompt
+        except AicrError:  # a broken catalog must not break the prompt
             return []
         titles = {**field.titles, "any": "leave it open"}
         return [
@@ -59,20 +61,26 @@ def single(*names: str, **attrs: Any) -> Callable[[Command], Command]:
 
 _CRITERIA_OPTIONS = (
     single("--service", type=CriterionType(), help="Kubernetes service (eks, gke, …)."),
-    single("--accelerator", "--gpu", "accelerator", type=CriterionType(), help="GPU model (h100, …)."),
+    single("--accelerator", "--gpu", "accelerator", type=CriterionType(), help="GPU model."),
     single("--intent", type=CriterionType(), help="Workload: training or inference."),
     single("--os", "os", type=CriterionType(), help="Node operating system (ubuntu, cos, …)."),
     single("--platform", type=CriterionType(), help="Platform on top (kubeflow, dynamo)."),
     click.option("--nodes", type=int, default=None, metavar="N", help="Number of GPU nodes."),
-    single("--criteria", "-c", "criteria_file", metavar="FILE", help="RecipeCriteria file or URL; flags override it."),
-    single("--snapshot", "-s", "snapshot_file", metavar="FILE", help="Derive criteria from a snapshot file, URL or cm://namespace/name, and leave out overlays whose constraints it fails."),
+    single("--criteria", "-c", "criteria_file", metavar="FILE", help="Criteria file; flags win."),
+    single("--snapshot", "-s", "snapshot_file", metavar="FILE", help="Snapshot to derive from."),
     click.option("--kubeconfig", "-k", default=None, metavar="FILE", help="For cm:// addresses."),
 )  # fmt: skip
 
 data_option = single(
-    "--data", "data_dir", metavar="DIR", type=click.Path(), help="External catalog over the built-in one."
+    "--data",
+    "data_dir",
+    metavar="DIR",
+    type=click.Path(),
+    help="External catalog over the built-in one.",
 )
-strict_option = click.option("--strict", is_flag=True, help="Treat every warning as an error (exit 2).")
+strict_option = click.option(
+    "--strict", is_flag=True, help="Treat every warning as an error (exit 2)."
+)
 
 
 def criteria_options(command: Command) -> Command:

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from aicr import jsonio, yamlio
+from aicr import jsonio
 from aicr.errors import InvalidRequest
 
 STDOUT = ("", "-", "stdout://")
@@ -18,7 +18,11 @@ STDOUT = ("", "-", "stdout://")
 
 def document(value: Any, output_format: str) -> str:
     """A document as YAML (two spaces) or JSON, keys in the order they are in."""
-    return jsonio.pretty(value) if output_format == "json" else yamlio.dump(value)
+    if output_format == "json":
+        return jsonio.pretty(value)
+    from aicr import yamlio
+
+    return yamlio.dump(value)
 
 
 def emit(text: str, target: str | None = None) -> None:
@@ -74,7 +78,11 @@ def warn(messages: Iterable[str], strict: bool = False) -> None:
 
 
 def _say(level: str, message: str, as_json: bool) -> None:
-    line = jsonio.compact({"level": level.upper(), "msg": message}) if as_json else f"{level}: {message}"
+    line = (
+        jsonio.compact({"level": level.upper(), "msg": message})
+        if as_json
+        else f"{level}: {message}"
+    )
     click.echo(line, err=True)
 
 
@@ -83,6 +91,7 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     lines = [header, *rows]
     widths = [max(len(line[i]) for line in lines) for i in range(len(header))]
     return "".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() + "\n"
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        + "\n"
         for line in lines
     )

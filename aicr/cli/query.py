@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from aicr import jsonio, yamlio
+from aicr import jsonio
 from aicr._version import __version__
 from aicr.cli import output
 from aicr.cli.options import criteria_options, format_option, open_catalog, single, sources_of
@@ -15,14 +15,12 @@ from aicr.query import select
 from aicr.request import recipe_for
 
 
-
-
 @click.command("query")
 @criteria_options
 @single("--selector", metavar="PATH", help="Dotted path (required); '' is the whole document.")
 @format_option("yaml", "json", "table", default="yaml")
 @click.pass_context
-def command(ctx: click.Context, strict: bool, output_format: str, **params: Any) -> None:
+def command(ctx: click.Context, /, strict: bool, output_format: str, **params: Any) -> None:
     """Print one value of the recipe with all Helm values merged.
 
     \b
@@ -34,7 +32,11 @@ def command(ctx: click.Context, strict: bool, output_format: str, **params: Any)
         raise click.UsageError('Required flag "selector" not set', ctx)
     catalog = open_catalog(params)
     recipe = recipe_for(catalog, sources_of(params))
-    value = select(hydrate(catalog, recipe, __version__), selector)
+    document = hydrate(catalog, recipe, __version__)
+    if output_format != "json":
+        # AICR prints lists that are not there as null in JSON and as [] in YAML.
+        document["metadata"] = {k: [] if v is None else v for k, v in document["metadata"].items()}
+    value = select(document, selector)
     output.warn(recipe.warnings, strict)
     output.emit(render(value, output_format))
 
@@ -45,4 +47,6 @@ def render(value: Any, output_format: str) -> str:
         return jsonio.pretty(value, sort_keys=True)
     if isinstance(value, str):
         return value + "\n"
+    from aicr import yamlio
+
     return yamlio.dump(value, indent=4, sort_keys=True)

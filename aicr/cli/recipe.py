@@ -29,12 +29,14 @@ def command(strict: bool, output_format: str, **params: Any) -> None:
     recipe = recipe_for(open_catalog(params), sources_of(params))
     output.warn(recipe.warnings, strict)
     document = recipe.document(__version__)
-    text = _table(document) if output_format == "table" else output.document(document, output_format)
+    text = (
+        _table(document) if output_format == "table" else output.document(document, output_format)
+    )
     if target and target.startswith("cm://"):
         from aicr import configmap
 
         suffix = "txt" if output_format == "table" else output_format
-        configmap.write(target, text, suffix, "recipe", __version__, kubeconfig)
+        configmap.write(target, text, suffix, kubeconfig)
     else:
         output.emit(text, target)
 
@@ -56,7 +58,13 @@ def _table(recipe: dict[str, Any]) -> str:
     order = {name: str(i) for i, name in enumerate(recipe["deploymentOrder"], 1)}
     refs = sorted(recipe["componentRefs"], key=lambda c: int(order[c["name"]]))
     rows = [
-        (order[c["name"]], c["name"], c.get("version", "-"), c.get("namespace", "-"), c["source"] or "-")
+        (
+            order[c["name"]],
+            c["name"],
+            c.get("version", "-"),
+            c.get("namespace", "-"),
+            c["source"] or "-",
+        )
         for c in refs
     ]
     facts = [

@@ -1,0 +1,33 @@
+"""Build hook: puts the compiled built-in catalog into the wheel.
+
+An answer from an installed aicr then starts from JSON; nothing is parsed, compared or cached. An
+editable install has none of this: a checkout compiles at first use, like any external catalog.
+"""
+
+import json
+import sys
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Any
+
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+
+class CatalogHook(BuildHookInterface):  # type: ignore[type-arg]
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        if version == "editable":
+            return
+        sys.path.insert(0, self.root)
+        from aicr import catalog, sources  # noqa: PLC0415 (only importable from here on)
+
+        files = sources.read_builtin()
+        compiled = catalog.compile_layers([files])
+        staged = Path(mkdtemp(prefix="aicr-catalog-"))
+        parts = {
+            catalog.CATALOG: json.dumps(compiled["catalog"], separators=(",", ":")),
+            catalog.ORIGINS: json.dumps(compiled["origins"], separators=(",", ":")),
+            catalog.DIGEST: sources.digest(files, catalog.SALT),
+        }
+        for name, text in parts.items():
+            (staged / name).write_text(text, encoding="utf-8")
+            build_data["force_include"][str(staged / name)] = f"aicr/_data/{name}"
