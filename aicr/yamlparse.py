@@ -44,6 +44,8 @@ def parse(data: bytes, name: str) -> tuple[Any, Positions]:
 def _decode(data: bytes, name: str) -> str:
     if len(data) > MAX_BYTES:
         _refuse(name, 0, 0, f"the document has {len(data)} bytes, more than {MAX_BYTES}")
+    if data.count(b"\n") + data.count(b",") > MAX_NODES:  # a cheap look before a slow parse
+        _refuse(name, 0, 0, f"more than {MAX_NODES} nodes by its lines and commas")
     if data.startswith((b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff")) or b"\x00" in data[:4]:
         _refuse(name, 1, 1, "UTF-16 or UTF-32 text", "save the file as UTF-8")
     if data.startswith(b"\xef\xbb\xbf"):
@@ -53,15 +55,21 @@ def _decode(data: bytes, name: str) -> str:
     except UnicodeDecodeError as e:
         line = data.count(b"\n", 0, e.start) + 1
         _refuse(name, line, 0, "not UTF-8 text", "save the file as UTF-8")
-    control = _CONTROL.search(text)
-    if control:
-        at = control.start()
-        column = at - text.rfind("\n", 0, at)
-        line = text.count("\n", 0, at) + 1
-        _refuse(name, line, column, f"control character U+{ord(control[0]):04X}")
+    if control := _CONTROL.search(text):
+        _refuse(name, *_at(text, control), f"control character U+{ord(control[0]):04X}")
+    if openers := _OPENERS.search(text):
+        _refuse(name, *_at(text, openers), f"nested deeper than {MAX_DEPTH} levels")
     return text
 
 
+def _at(text: str, match: re.Match[str]) -> tuple[int, int]:
+    """Line and column of a match."""
+    start = match.start()
+    return text.count("\n", 0, start) + 1, start - text.rfind("\n", 0, start)
+
+
+# ruamel's scanner looks far ahead of the parser: what opens this often in a row is refused unread.
+_OPENERS = re.compile(rf"(?:[\[{{]\s*){{{MAX_DEPTH + 1}}}")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff]")
 
 

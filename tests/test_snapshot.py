@@ -1,0 +1,72 @@
+"""Snapshots: readings, and the criteria they imply (contract sections 7 and 11.1)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from aicr.catalog import Catalog
+from aicr.errors import InvalidRequest
+from aicr.snapshot import criteria_of, reading, readings
+
+
+def snapshot(kind: str, subtype: str, **data: Any) -> dict[str, Any]:
+    return {"measurements": [{"type": kind, "subtypes": [{"subtype": subtype, "data": data}]}]}
+
+
+@pytest.mark.parametrize(
+    ("document", "expected"),
+    [
+        (snapshot("K8s", "server", version="v1.33.1-eks-abc"), {"service": "eks"}),
+        (snapshot("K8s", "server", version="v1.33.5-gke.1337000"), {"service": "gke"}),
+        (snapshot("K8s", "server", version="v1.34.1-aks-1"), {"service": "aks"}),
+        (snapshot("K8s", "server", version="v1.33.1"), {}),
+        (snapshot("K8s", "server", version="v1.33.1-eks-1", service="oke"), {"service": "oke"}),
+        (snapshot("GPU", "smi", **{"gpu.model": "NVIDIA H100 80GB HBM3"}), {"accelerator": "h100"}),
+        (snapshot("GPU", "smi", **{"gpu.model": "NVIDIA GB200"}), {"accelerator": "gb200"}),
+        (snapshot("GPU", "smi", **{"gpu.model": "NVIDIA B200"}), {"accelerator": "b200"}),
+        (snapshot("GPU", "device", model="a100-sxm"), {"accelerator": "a100"}),
+        (snapshot("OS", "release", ID="ubuntu"), {"os": "ubuntu"}),
+        (snapshot("OS", "release", ID="amzn"), {"os": "amazonlinux"}),
+        (snapshot("OS", "release", ID="cos"), {"os": "cos"}),
+        ({"measurements": None}, {}),
+    ],
+)
+def test_criteria(builtin: Catalog, document: Any, expected: dict[str, str]) -> None:
+    found, warnings = criteria_of(readings(document, "s.yaml"), builtin.fields, "s.yaml")
+    assert found == expected
+    assert warnings == []
+
+
+@pytest.mark.parametrize("model", ["NVIDIA L40S", "Tesla T4", "NVIDIA H200"])
+def test_an_unknown_gpu_is_said_not_guessed(builtin: Catalog, model: str) -> None:
+    document = snapshot("GPU", "smi", **{"gpu.model": model})
+    found, (warning,) = criteria_of(readings(document, "s.yaml"), builtin.fields, "s.yaml")
+    assert found == {}
+    assert model in warning.message
+
+
+def test_readings_keep_dots_and_slashes_in_keys() -> None:
+    values = readings(snapshot("OS", "sysctl", **{"/proc/sys/net.x": 5}), "s.yaml")
+    assert reading(values, "OS.sysctl./proc/sys/net.x") == "5"
+
+
+@pytest.mark.parametrize(
+    ("document", "words"),
+    [
+        ([], "must be a map"),
+        ({"kind": "Recipe"}, 'expected "Snapshot"'),
+        ({"measurements": {"a": "b"}}, "measurements must be a list of maps"),
+        ({"measurements": [{"type": 5}]}, "measurements[0].type must be text"),
+        ({"measurements": [{"type": "OS", "subtypes": "x"}]}, "measurements[0].subtypes must be"),
+        (
+            {"measurements": [{"type": "OS", "subtypes": [{"data": []}, {"data": [1]}]}]},
+            "data must",
+        ),
+    ],
+)
+def test_what_is_refused(document: Any, words: str) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        readings(document, "s.yaml")
+    assert words in caught.value.message
