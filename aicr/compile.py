@@ -97,7 +97,7 @@ def load(*layers: Mapping[str, SourceFile]) -> Documents:
         visible |= layer
         if REGISTRY in layer:
             _load_registry(docs, layer[REGISTRY])
-    owners: dict[tuple[str, str], int] = {}
+    owners: dict[tuple[bool, str], int] = {}
     for rank, layer in enumerate(layers):
         for path in sorted(layer):
             if path != REGISTRY and visible[path] is layer[path]:
@@ -115,7 +115,7 @@ def _load_registry(docs: Documents, file: SourceFile) -> None:
 
 
 def _load_file(
-    docs: Documents, path: str, file: SourceFile, rank: int, owners: dict[tuple[str, str], int]
+    docs: Documents, path: str, file: SourceFile, rank: int, owners: dict[tuple[bool, str], int]
 ) -> None:
     directories, name = path.split("/")[:-1], path.rsplit("/", 1)[-1]
     if "components" in directories:
@@ -140,7 +140,7 @@ def _load_values(docs: Documents, path: str, file: SourceFile) -> None:
 
 
 def _load_overlay(
-    docs: Documents, path: str, file: SourceFile, rank: int, owners: dict[tuple[str, str], int]
+    docs: Documents, path: str, file: SourceFile, rank: int, owners: dict[tuple[bool, str], int]
 ) -> None:
     doc = _parse(docs, file)
     if doc is None:
@@ -157,13 +157,13 @@ def _load_overlay(
         return
     name = doc.value["metadata"]["name"]
     table = docs.mixins if mixin else docs.overlays
-    if name in table and owners[kind, name] == rank:
+    if name in table and owners[mixin, name] == rank:
         docs.error(
             doc, ("metadata", "name"), "duplicate-name",
             f"{name!r} is already the name of {table[name].file}", "names must be unique",
         )  # fmt: skip
         return
-    owners[kind, name] = rank
+    owners[mixin, name] = rank
     table[name] = doc
 
 

@@ -223,8 +223,8 @@ def _ambiguous(view: Linked) -> Iterator[Diagnostic]:
         for path in _conflicts(_own(a), _own(b)):
             doc = view.docs.overlays[b["name"]]
             text = (
-                f"{a['name']} ({a['file']}) and {b['name']} answer the same requests, are equally "
-                f"specific, and set {path} differently: {b['name']} wins only by its name"
+                f"{a['name']} and {b['name']} answer the same requests, are equally specific, "
+                f"and set {path} differently: {b['name']} wins only by its name"
             )
             hint = f"make one the base of the other, or narrow the criteria of {b['name']}"
             yield doc.diagnostic(("spec",), ERROR, "ambiguous", text, hint)
@@ -274,9 +274,11 @@ def _repetition(view: Linked) -> Iterator[Diagnostic]:
     reported: set[tuple[str, tuple[str | int, ...]]] = set()
     for _, found in sorted(places.items(), key=lambda item: (-len(item[0]), item[0])):
         files = sorted({doc.file for doc, _ in found})
+        if len(files) < 2:
+            continue
         fresh = [(d, p) for d, p in found if not _inside(reported, d, p)]
         reported |= {(d.file, p) for d, p in found}
-        if len(files) > 1 and fresh:
+        if fresh:
             doc, path = fresh[-1]
             where = ".".join(str(step) for step in path)
             message = f"{where} stands in {len(files)} files: {', '.join(files)}"

@@ -206,9 +206,10 @@ class RuleBook:
         below, above = self._open(base), self._open(nxt)
         if isinstance(below, dict) and isinstance(above, dict):
             return self._maps(merger, path, below, above)
-        if isinstance(below, list) and isinstance(above, list):
-            return self._lists(merger, path, below, above)
         policy = self._rule_at(path).policy
+        lists = isinstance(below, list) and isinstance(above, list)
+        if lists and policy in (Policy.APPEND, Policy.BY_NAME):
+            return self._lists(merger, path, below, above)
         if policy is Policy.IF_SET and not above:
             return base
         if isinstance(above, dict) and policy is Policy.MAP:

@@ -77,7 +77,8 @@ def main() -> int:
         f"aicr recipe                        {1000 * builtin:7.1f} ms  {builtin / click:.2f}x click"
     )
     print(
-        f"aicr recipe --data (200 overlays)  {1000 * external:7.1f} ms  {external / builtin:.2f}x built-in"
+        f"aicr recipe --data (200 overlays)  {1000 * external:7.1f} ms  "
+        f"{external / builtin:.2f}x built-in"
     )
     print(f"  first use                        {1000 * first:7.1f} ms")
     print(f"peak memory of any of these        {peak / 1024:7.1f} MB (first use compiles)")

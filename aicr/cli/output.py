@@ -41,7 +41,9 @@ def write_file(path: str, data: bytes) -> None:
     A device or pipe cannot be replaced and is written to. Raises InvalidRequest.
     """
     try:
-        if os.path.exists(path) and not stat.S_ISREG(os.stat(path).st_mode):
+        # /dev/stdout may well be a regular file, but it is somebody's open file.
+        stream = os.path.abspath(path).startswith(("/dev/", "/proc/"))
+        if stream or (os.path.exists(path) and not stat.S_ISREG(os.stat(path).st_mode)):
             with open(path, "wb") as f:
                 f.write(data)
             return

@@ -1,0 +1,48 @@
+# Needs Python 3.11 or newer and make; everything else goes into .venv.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+
+.PHONY: demo test check generate bench clean
+
+# Sets up and runs the main job: a recipe, and who set one of its values.
+demo: $(VENV)/.core
+	$(BIN)/aicr recipe --service eks --accelerator h100 --intent training --os ubuntu --platform any --format table
+	@echo
+	$(BIN)/aicr explain components.kube-prometheus-stack.values.prometheus.prometheusSpec.storageSpec --service eks --accelerator h100 --intent training --os ubuntu --platform any
+
+# Sets up and passes everything that CI asks for.
+test: check
+	$(BIN)/python -m pytest -q -n auto
+
+check: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+# Files that are made from the code: schemas/ and docs/cli.md.
+generate: $(VENV)/.dev
+	$(BIN)/python -m aicr.references
+
+# Ratios against something in the same run, of the wheel as users install it.
+bench: $(VENV)/.dev
+	$(BIN)/python -m build --wheel -o $(VENV)/wheel .
+	$(PYTHON) -m venv $(VENV)/bench
+	$(VENV)/bench/bin/python -m pip install --quiet --force-reinstall $(VENV)/wheel/*.whl
+	$(VENV)/bench/bin/python benchmarks/startup.py $(VENV)/bench/bin/aicr
+	PYTHONPATH=. $(BIN)/python benchmarks/hostile.py
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.core: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	touch $@
+
+$(VENV)/.dev: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) dist build .mypy_cache .pytest_cache .ruff_cache .hypothesis
