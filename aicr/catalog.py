@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from functools import cached_property
 from typing import Any
 
@@ -19,9 +20,10 @@ from aicr.diagnostics import Diagnostic, InvalidDocument
 from aicr.errors import NotFound
 from aicr.sources import EXTERNAL, SourceFile
 
+FORMAT = 1
 CATALOG, ORIGINS, DIGEST = "catalog.json", "origins.json", "digest.txt"
 # Part of every digest: another program or format must not find our compiled catalogs.
-SALT = f"aicr {__version__} catalog 1"
+SALT = f"aicr {__version__} catalog {FORMAT}"
 
 
 class Catalog:
@@ -75,11 +77,13 @@ class Catalog:
         """What was suspicious when the catalog was compiled, as text with file:line:col."""
         return [self.shown(text) for text in self.data["warnings"]]
 
-    def shown(self, label: str) -> str:
-        """A file label as users know the file: external ones below the directory they gave."""
-        if self.data_dir is not None and label.startswith(EXTERNAL):
-            return os.path.join(self.data_dir, label[len(EXTERNAL) :])
-        return label
+    def shown(self, text: str) -> str:
+        """Labels of external files in a text as users know them: below the directory they gave."""
+        return shown(text, self.data_dir)
+
+
+def shown(text: str, data_dir: str | None) -> str:
+    return text if data_dir is None else text.replace(EXTERNAL, os.path.join(data_dir, ""))
 
 
 def load(data_dir: str | None = None) -> Catalog:
@@ -93,11 +97,16 @@ def load(data_dir: str | None = None) -> Catalog:
         if packaged and digest:
             return Catalog(digest.decode(), json.loads(packaged), None, _packaged_origins)
         builtin = sources.read_builtin()
-        return _cached(sources.digest(builtin, SALT), [builtin], None)
+        return _cached(_checkout_digest(builtin), [builtin], None)
     external = sources.read_external(data_dir)
     digest = sources.packaged(DIGEST)
-    below = digest.decode() if digest else sources.digest(sources.read_builtin(), SALT)
+    below = digest.decode() if digest else _checkout_digest(sources.read_builtin())
     return _cached(sources.digest(external, below), [None, external], data_dir)
+
+
+def _checkout_digest(builtin: Mapping[str, SourceFile]) -> str:
+    """Digest of a checkout's catalog and of the code that compiles it: both are being worked on."""
+    return sources.digest({**builtin, **sources.read_code()}, SALT)
 
 
 def _packaged_origins() -> Mapping[str, Any]:
@@ -130,12 +139,13 @@ def _cached(
 
 
 def _read(digest: str, name: str) -> Any:
-    """A cached part, or None when it is not there or a crash cut it short."""
+    """A cached part, or None when it is not there or something else than we put there."""
     try:
         with open(os.path.join(cache_dir(), f"{digest}.{name}"), "rb") as f:
-            return json.loads(f.read())
+            part = json.loads(f.read())
     except (OSError, ValueError):
         return None
+    return part if isinstance(part, dict) and part.get("format") == FORMAT else None
 
 
 def compile_layers(
@@ -145,7 +155,7 @@ def compile_layers(
     from aicr.compile import compile_catalog  # pydantic and ruamel: only when compiling
 
     try:
-        return compile_catalog(*layers)
+        return {part: {"format": FORMAT, **v} for part, v in compile_catalog(*layers).items()}
     except InvalidDocument as e:
         raise InvalidDocument(in_directory(e.diagnostics, data_dir)) from None
 
@@ -153,12 +163,10 @@ def compile_layers(
 def in_directory(diagnostics: Iterable[Diagnostic], data_dir: str | None) -> list[Diagnostic]:
     """Diagnostics with external files named below `data_dir`."""
 
-    def shown(label: str) -> str:
-        if data_dir is not None and label.startswith(EXTERNAL):
-            return os.path.join(data_dir, label[len(EXTERNAL) :])
-        return label
-
-    return [d._replace(file=shown(d.file)) for d in diagnostics]
+    return [
+        d._replace(file=shown(d.file, data_dir), message=shown(d.message, data_dir))
+        for d in diagnostics
+    ]
 
 
 def cache_dir() -> str:
@@ -174,12 +182,12 @@ def _store(digest: str, compiled: Mapping[str, Any]) -> None:
     """Best effort: a read-only home must not fail the command, it only stays slow."""
     import tempfile
 
-    try:
+    with suppress(OSError):
         os.makedirs(cache_dir(), mode=0o700, exist_ok=True)
-        for name, part in ((ORIGINS, "origins"), (CATALOG, "catalog")):
-            # Written aside and renamed: another process sees the whole file or none.
-            with tempfile.NamedTemporaryFile(dir=cache_dir(), delete=False) as f:
-                f.write(json.dumps(compiled[part], separators=(",", ":")).encode())
-            os.replace(f.name, os.path.join(cache_dir(), f"{digest}.{name}"))
-    except OSError:
-        pass
+        # Written aside and renamed: another process sees the whole file or none.
+        with tempfile.TemporaryDirectory(dir=cache_dir()) as aside:
+            for name, part in ((ORIGINS, "origins"), (CATALOG, "catalog")):
+                staged = os.path.join(aside, name)
+                with open(staged, "wb") as f:
+                    f.write(json.dumps(compiled[part], separators=(",", ":")).encode())
+                os.replace(staged, os.path.join(cache_dir(), f"{digest}.{name}"))

@@ -6,6 +6,7 @@ kubectl knows every way of authenticating to a cluster; a client library would k
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from typing import Any
 
@@ -14,6 +15,8 @@ from aicr.errors import InvalidRequest, NotFound, Timeout, Unavailable
 
 TIMEOUT_SECONDS = 30
 FIELD_MANAGER = "aicr"
+_DNS_LABEL = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
+_DNS_NAME = r"[a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?"
 # Which data key holds the document, in the order in which they are tried.
 _SUFFIXES = ("yaml", "json", "txt")
 
@@ -21,7 +24,8 @@ _SUFFIXES = ("yaml", "json", "txt")
 def address(uri: str) -> tuple[str, str]:
     """Namespace and name of a cm:// address. Raises InvalidRequest."""
     namespace, _, name = uri.removeprefix("cm://").partition("/")
-    if not namespace or not name or "/" in name:
+    # Also keeps a name from being read as a flag of kubectl.
+    if not re.fullmatch(_DNS_LABEL, namespace) or not re.fullmatch(_DNS_NAME, name):
         raise InvalidRequest(
             f'invalid ConfigMap URI "{uri}": invalid configmap URI format, '
             "expected cm://namespace/name"
@@ -33,7 +37,10 @@ def read(uri: str, kubeconfig: str | None) -> tuple[str, bool]:
     """The document in a ConfigMap as text, and whether it is JSON."""
     namespace, name = address(uri)
     found = _kubectl(["get", "configmap", name, "-n", namespace, "-o", "json"], kubeconfig)
-    data = json.loads(found).get("data") or {}
+    try:
+        data = json.loads(found).get("data") or {}
+    except (ValueError, AttributeError):
+        raise Unavailable(f"{uri}: kubectl answered something else than JSON") from None
     stated = data.get("format", "")
     for suffix in dict.fromkeys((stated, *_SUFFIXES)):
         if f"snapshot.{suffix}" in data:
@@ -81,7 +88,7 @@ def _kubectl(arguments: list[str], kubeconfig: str | None, stdin: str | None = N
     except subprocess.TimeoutExpired:
         raise Timeout(f"kubectl gave no answer in {TIMEOUT_SECONDS} s") from None
     if done.returncode:
-        reason = " ".join(done.stderr.split())
+        reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
         kind = NotFound if "(NotFound)" in reason else Unavailable
         raise kind(f"kubectl {arguments[0]} failed: {reason}")
     return done.stdout

@@ -55,12 +55,13 @@ def fields_of(registry_criteria: Mapping[str, Any]) -> dict[str, Field]:
     """The criteria fields of a registry's `criteria` block, in its order."""
     fields = {}
     for name, block in registry_criteria.items():
-        titles = {v["name"]: v.get("title", v["name"]) for v in block["values"]}
-        aliases = dict(block.get("aliases", {}))
+        values = block.get("values") or []
+        titles = {v["name"]: v.get("title") or v["name"] for v in values}
+        aliases = dict(block.get("aliases") or {})
         detect = {value: value for value in titles}
         detect |= {word: value for word, value in aliases.items() if value != ANY}
-        detect |= {w.lower(): v["name"] for v in block["values"] for w in v.get("detect", [])}
-        fields[name] = Field(name, block.get("summary", name), titles, aliases, detect)
+        detect |= {w.lower(): v["name"] for v in values for w in v.get("detect") or []}
+        fields[name] = Field(name, block.get("summary") or name, titles, aliases, detect)
     return fields
 
 
@@ -155,10 +156,12 @@ def from_document(
         elif target in fields and value is not None:
             if not isinstance(value, str):
                 raise InvalidRequest(f"{name}: spec.{key} must be text, not {_kind_of(value)}")
-            if given.setdefault(target, value) != value:
+            first = given.setdefault(target, value)
+            if first.strip().lower() != value.strip().lower():
                 raise InvalidRequest(f"{name}: spec.gpu and spec.{target} disagree: state one")
-    top = _unknown(document, ["kind", "apiVersion", "metadata", "spec"], "", name)
     known = [*fields, *SYNONYMS, "nodes"]
+    top = _unknown(document, ["kind", "apiVersion", "metadata", "spec"], "", name)
+    top = [d._replace(hint="it belongs under spec") if _key(d) in known else d for d in top]
     try:
         criteria = Criteria.of(fields, given, nodes)
     except InvalidRequest as e:
@@ -174,7 +177,10 @@ def _object(value: Any, name: str, what: str, fold_keys: bool) -> dict[str, Any]
     if not fold_keys:
         return value
     spelling = {k.lower(): k for k in ("kind", "apiVersion", "metadata", "spec")}
-    return {spelling.get(k.lower(), k.lower()): v for k, v in value.items()}
+    folded = {spelling.get(k.lower(), k.lower()): v for k, v in value.items()}
+    if len(folded) < len(value):
+        raise InvalidRequest(f"{name}: a key of {what} stands twice, in two spellings")
+    return folded
 
 
 def _expect(document: Mapping[str, Any], name: str, key: str, expected: str) -> None:
@@ -205,6 +211,10 @@ def _unknown(
         for key in document
         if key not in known
     ]  # fmt: skip
+
+
+def _key(diagnostic: Diagnostic) -> str:
+    return diagnostic.message.split(" ", 1)[0]
 
 
 def _kind_of(value: Any) -> str:

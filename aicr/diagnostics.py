@@ -31,21 +31,24 @@ class Diagnostic(NamedTuple):
                 where.append(str(self.column))
         return ":".join(where)
 
+    @property
+    def text(self) -> str:
+        """Place, message and hint: for where the severity is already said."""
+        return f"{self.location}: {self.message}" + (f" ({self.hint})" if self.hint else "")
+
     def __str__(self) -> str:
         hint = f" ({self.hint})" if self.hint else ""
         return f"{self.location}: {self.severity}: {self.message}{hint} [{self.rule}]"
 
 
 class InvalidDocument(InvalidRequest):
-    """Input that cannot be used; carries every finding, the message shows the first."""
+    """Input that cannot be used; carries every finding, the message shows the first error."""
 
     def __init__(self, diagnostics: Iterable[Diagnostic]) -> None:
-        self.diagnostics = tuple(sorted(diagnostics))
-        first = self.diagnostics[0]
-        hint = f" ({first.hint})" if first.hint else ""
+        self.diagnostics = tuple(sorted(set(diagnostics), key=lambda d: (d.severity, d)))
         more = f" (and {len(self.diagnostics) - 1} more)" if len(self.diagnostics) > 1 else ""
         super().__init__(
-            f"{first.location}: {first.message}{hint}{more}",
+            self.diagnostics[0].text + more,
             details={"problems": [str(d) for d in self.diagnostics]},
         )
 

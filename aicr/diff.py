@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from aicr.jsonio import canonical
+
 FORMAT_VERSION = "1.0"
 ADD, REMOVE, REPLACE = "add", "remove", "replace"
 _MISSING = object()
@@ -32,7 +34,7 @@ def differences(a: Any, b: Any, path: tuple[str, ...] = ()) -> Iterator[Differen
     maps by name, any other list as a whole."""
     left, right = _children(a), _children(b)
     if left is None or right is None or _kind(a) is not _kind(b):
-        if a != b or type(a) is not type(b):
+        if canonical(a) != canonical(b):  # not `!=`: to Python [True] is [1]
             yield Difference(path, REPLACE, a, b)
         return
     for key in sorted({**left, **right}):

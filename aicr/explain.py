@@ -9,7 +9,7 @@ from aicr.diagnostics import did_you_mean
 from aicr.errors import NotFound
 from aicr.query import steps_of
 from aicr.resolve import Recipe
-from aicr.trace import Leaf, leaves, traced
+from aicr.trace import Leaf, leaves, traced, value_of
 
 FORMAT_VERSION = "1.0"
 
@@ -41,34 +41,33 @@ def explain(catalog: Catalog, recipe: Recipe, version: str, selector: str) -> li
     """
     node: Any = traced(catalog, recipe, version)
     path: list[str | int] = []
-    for step in steps_of(selector):
-        key = _child(node, step)
+    steps = steps_of(selector)
+    while steps:
+        key, taken = _child(node, steps)
         if key is None:
             known = list(node) if isinstance(node, dict) else []
-            near = did_you_mean(step, known)
+            near = did_you_mean(steps[0], known)
             there = f", available keys: {', '.join(sorted(known))}" if known else ""
-            raise NotFound(
-                f'selector "{selector}": key "{step}" not found{there}{"; " + near if near else ""}'
-            )
+            hint = f"; {near}" if near else ""
+            raise NotFound(f'selector "{selector}": key "{steps[0]}" not found{there}{hint}')
         node = node[key]
         path.append(key)
+        steps = steps[taken:]
     return [
         Explained(".".join(str(p) for p in (*path, *below)), leaf) for below, leaf in leaves(node)
     ]
 
 
-def _child(node: Any, step: str) -> str | int | None:
+def _child(node: Any, steps: list[str]) -> tuple[str | int | None, int]:
+    """The key that the next steps name, and how many of them (names of list items hold dots)."""
     if isinstance(node, dict):
-        return step if step in node else None
+        return (steps[0] if steps[0] in node else None), 1
     if not isinstance(node, list):
-        return None
-    if step.isdigit() and int(step) < len(node):
-        return int(step)
-    for i, item in enumerate(node):
-        if (
-            isinstance(item, dict)
-            and isinstance(item.get("name"), Leaf)
-            and item["name"].value == step
-        ):
-            return i
-    return None
+        return None, 0
+    for taken in range(len(steps), 0, -1):
+        name = ".".join(steps[:taken])
+        for i, item in enumerate(node):
+            if isinstance(item, dict) and value_of(item.get("name")) == name:
+                return i, taken
+    index = int(steps[0]) if steps[0].isascii() and steps[0].isdecimal() else len(node)
+    return (index if index < len(node) else None), 1

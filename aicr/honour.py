@@ -15,19 +15,28 @@ from aicr.criteria import ANY, Criteria
 NODES = "nodes"
 
 
-def warnings_of(catalog: Catalog, request: Criteria, applied: Iterable[str]) -> tuple[str, ...]:
-    """One sentence per criterion that has no effect or is missing; deterministic order."""
-    applied = set(applied)
-    rules = [r["criteria"] for n, r in catalog.overlays.items() if n in applied and r["criteria"]]
+def warnings_of(
+    catalog: Catalog, request: Criteria, applied: Iterable[str], excluded: Iterable[str] = ()
+) -> tuple[str, ...]:
+    """One sentence per criterion that has no effect or is missing; deterministic order.
+
+    `excluded` overlays were ruled out by a snapshot: they explain themselves, and nothing that
+    builds on them is worth proposing.
+    """
+    applied, out = set(applied), set(excluded)
+    records = {n: r for n, r in catalog.overlays.items() if r["criteria"]}
+    rules = [r["criteria"] for n, r in records.items() if n in applied | out]
+    possible = {n: r["criteria"] for n, r in records.items() if not out & set(r["chain"])}
+    others = {n: rule for n, rule in possible.items() if n not in applied}
     asked = {**request.values, NODES: request.nodes}
     return (
-        *_unhonoured(catalog, asked, request.stated, rules),
-        *_left_out(catalog, asked, request.stated, applied),
+        *_unhonoured(possible.values(), asked, request.stated, rules),
+        *_left_out(others, asked, request.stated),
     )
 
 
 def _unhonoured(
-    catalog: Catalog,
+    possible: Iterable[Mapping[str, Any]],
     asked: Mapping[str, Any],
     stated: frozenset[str],
     rules: list[Mapping[str, Any]],
@@ -35,18 +44,21 @@ def _unhonoured(
     for field, value in asked.items():
         if value in (ANY, 0) or any(rule.get(field) == value for rule in rules):
             continue
-        missing = _completions(catalog, asked, stated, field, value)
+        missing = _completions(possible, asked, stated, field, value)
         advice = f"; it would with {' or '.join(missing)}" if missing else ""
         yield f"{field}={value} has no effect: no overlay for it applies here{advice}"
 
 
 def _completions(
-    catalog: Catalog, asked: Mapping[str, Any], stated: frozenset[str], field: str, value: Any
+    possible: Iterable[Mapping[str, Any]],
+    asked: Mapping[str, Any],
+    stated: frozenset[str],
+    field: str,
+    value: Any,
 ) -> list[str]:
     """What would have to be added for an overlay with field=value to match; shortest first."""
     found = set()
-    for record in catalog.overlays.values():
-        rule = record["criteria"] or {}
+    for rule in possible:
         if rule.get(field) != value:
             continue
         gap = _gap(rule, asked)
@@ -63,18 +75,15 @@ def _gap(rule: Mapping[str, Any], asked: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _left_out(
-    catalog: Catalog, asked: Mapping[str, Any], stated: frozenset[str], applied: set[str]
+    others: Mapping[str, Mapping[str, Any]], asked: Mapping[str, Any], stated: frozenset[str]
 ) -> Iterable[str]:
     choices: dict[str, dict[Any, list[str]]] = {}
-    for name, record in catalog.overlays.items():
-        if name in applied or not record["criteria"]:
-            continue
-        gap = _gap(record["criteria"], asked)
+    for name, rule in others.items():
+        gap = _gap(rule, asked)
         if len(gap) == 1 and not set(gap) & stated:
             ((field, value),) = gap.items()
             choices.setdefault(field, {}).setdefault(value, []).append(name)
     for field in asked:
-        if field not in choices:
-            continue
-        options = "; ".join(f"{v} adds {', '.join(ns)}" for v, ns in choices[field].items())
-        yield f"{field} is not stated: {options} (state {field}={ANY} to leave it open)"
+        if field in choices:
+            options = "; ".join(f"{v} adds {', '.join(ns)}" for v, ns in choices[field].items())
+            yield f"{field} is not stated: {options} (state {field}={ANY} to leave it open)"

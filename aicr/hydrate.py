@@ -26,12 +26,13 @@ def values_files(catalog: Catalog, ref: Mapping[str, Any]) -> list[str]:
         near = did_you_mean(name, catalog.values)
         text = f'component "{ref["name"]}": values file {name} does not exist {near}'
         raise InvalidRequest(text.rstrip())
-    chain = [name]
-    while (below := catalog.values[chain[-1]]["base"]) is not None:
-        chain.append(below)
     own = f"components/{ref['name']}/values.yaml"
-    if own in catalog.values and own not in chain:
-        chain.append(own)
+    chain: list[str] = []
+    below: str | None = name
+    while below is not None and below not in chain:
+        chain.append(below)
+        implied = own if own in catalog.values and own not in chain else None
+        below = catalog.values[below]["base"] or implied
     return chain[::-1]
 
 

@@ -6,7 +6,15 @@ import os
 from typing import Any
 
 from aicr import jsonio
-from aicr.errors import InvalidRequest, NotFound, Unavailable
+from aicr.errors import (
+    AicrError,
+    InvalidRequest,
+    NotFound,
+    RateLimited,
+    Timeout,
+    Unauthorized,
+    Unavailable,
+)
 
 URL_TIMEOUT_SECONDS = 30
 _URL_SCHEMES = ("http://", "https://")
@@ -26,14 +34,10 @@ def read_document(source: str, flag: str, kubeconfig: str | None = None) -> tupl
         return _parse(text.encode(), source, is_json), is_json
     if kubeconfig:
         raise InvalidRequest(f"--kubeconfig has no effect: {flag} {source} is no cm:// address")
-    path = source
-    if source.startswith(_URL_SCHEMES):
-        from urllib.parse import urlsplit
-
-        path = urlsplit(source).path  # the type is that of the file, whatever its ?query
+    path = _path_of(source, flag)
     suffix = os.path.splitext(path)[1].lower()
     if suffix in (".txt", ".table"):
-        raise InvalidRequest(f"{source}: table format does not support deserialization ({flag})")
+        raise InvalidRequest(f"{source}: tables cannot be read back; give YAML or JSON ({flag})")
     is_json = suffix not in (".yaml", ".yml")
     data = _download(source, flag) if source.startswith(_URL_SCHEMES) else _read(source, flag)
     try:
@@ -64,6 +68,28 @@ def _read(path: str, flag: str) -> bytes:
         raise InvalidRequest(f"{flag}: cannot read {path}: {reason}") from None
 
 
+def _path_of(source: str, flag: str) -> str:
+    """What the suffix is taken from: of a URL its path, whatever its ?query."""
+    if not source.startswith(_URL_SCHEMES):
+        return source
+    from urllib.parse import urlsplit
+
+    try:
+        return urlsplit(source).path
+    except ValueError as e:
+        raise InvalidRequest(f"{flag}: {source} is no URL: {e}") from None
+
+
+_BY_STATUS: dict[int, type[AicrError]] = {
+    401: Unauthorized,
+    403: Unauthorized,
+    404: NotFound,
+    408: Timeout,
+    429: RateLimited,
+    504: Timeout,
+}
+
+
 def _download(url: str, flag: str) -> bytes:
     from http.client import HTTPException
     from urllib.error import HTTPError
@@ -72,10 +98,14 @@ def _download(url: str, flag: str) -> bytes:
     try:
         with urlopen(url, timeout=URL_TIMEOUT_SECONDS) as response:  # noqa: S310 (only http, https)
             data: bytes = response.read(jsonio.MAX_BYTES + 1)
-            return data
+            missing = response.length
     except HTTPError as e:
-        kind = NotFound if e.code == 404 else Unavailable
+        kind = _BY_STATUS.get(e.code, Unavailable)
         raise kind(f"{flag}: {url} answered {e.code} {e.reason}") from None
     except (OSError, HTTPException, ValueError) as e:
         reason = getattr(e, "reason", None) or e
-        raise Unavailable(f"{flag}: cannot read {url}: {reason}") from None
+        kind = Timeout if isinstance(reason, TimeoutError) else Unavailable
+        raise kind(f"{flag}: cannot read {url}: {reason}") from None
+    if missing and len(data) <= jsonio.MAX_BYTES:
+        raise Unavailable(f"{flag}: {url} broke off, {missing} bytes are missing")
+    return data

@@ -89,8 +89,9 @@ def decode(data: bytes, name: str) -> str:
         raise _refuse(name, line, 0, "not UTF-8 text", "save the file as UTF-8") from None
 
 
-# A string, or a bracket outside of strings.
-_STRING_OR_BRACKET = r'"(?:[^"\\]|\\.)*"|[\[\]{}]'
+# A string, or a bracket outside of strings. The closing quote is optional, so that a string that
+# never ends is read once, not again from every quote in it.
+_STRING_OR_BRACKET = r'"(?:[^"\\]|\\.)*"?|[\[\]{}]'
 
 
 def _check_depth(text: str, name: str) -> None:

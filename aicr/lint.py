@@ -13,20 +13,23 @@ from itertools import combinations
 from typing import Any
 
 from aicr import constraints, versions
-from aicr.compile import Documents, Parsed, link, load
+from aicr.compile import link
 from aicr.criteria import ANY
 from aicr.diagnostics import ERROR, WARNING, Diagnostic, did_you_mean
-from aicr.diff import differences
+from aicr.documents import Documents, Parsed
 from aicr.errors import AicrError
-from aicr.merge import RECIPE, RuleBook
-from aicr.resolve import ROOT, deployment_order, merge_layers
+from aicr.load import load
+from aicr.merge import DELETE, DIRECTIVE, RECIPE, Policy, Rule, RuleBook
+from aicr.mixins import PARAMETER
+from aicr.order import deployment_order
+from aicr.resolve import merge_layers
 from aicr.snapshot import TYPES
-from aicr.sources import EXTERNAL, SourceFile
+from aicr.sources import EXTERNAL, ROOT, SourceFile
 
 # A subtree of this many scalars that stands in two files should be a mixin or a values file.
 REPEAT_LEAVES = 6
 
-Rule = Callable[["Linked"], Iterable[Diagnostic]]
+Check = Callable[["Linked"], Iterable[Diagnostic]]
 
 
 class Linked:
@@ -61,10 +64,10 @@ class Linked:
 def lint(*layers: Mapping[str, SourceFile]) -> list[Diagnostic]:
     """Every finding, sorted by file and line."""
     docs = load(*layers)
-    linked = link(docs)["catalog"]
+    catalog = {} if docs.broken else link(docs)["catalog"]
     found = list(docs.diagnostics)
-    if not any(d.severity == ERROR for d in found):
-        view = Linked(docs, linked)
+    if not docs.broken:
+        view = Linked(docs, catalog)
         found += [d for rule in RULES for d in rule(view)]
     return sorted(set(found))
 
@@ -94,7 +97,7 @@ def _components(view: Linked) -> Iterator[Diagnostic]:
     for doc, spec in view.bodies():
         for i, ref in enumerate(spec.get("componentRefs") or []):
             path = ("spec", "componentRefs", i)
-            if ref["name"] not in known:
+            if ref["name"] not in known and DIRECTIVE not in ref:
                 text = f"component {ref['name']!r} is not in registry.yaml: it gets no defaults"
                 yield doc.diagnostic(
                     (*path, "name"),
@@ -109,6 +112,12 @@ def _components(view: Linked) -> Iterator[Diagnostic]:
                 yield doc.diagnostic(
                     (*path, "valuesFile"), ERROR, "missing-file", text, did_you_mean(name, files)
                 )
+            for j, manifest in enumerate(ref.get("manifestFiles") or []):
+                if manifest not in view.catalog["files"] and not PARAMETER.match(manifest):
+                    text = f"manifest {manifest} does not exist"
+                    where = (*path, "manifestFiles", j)
+                    hint = did_you_mean(manifest, files)
+                    yield doc.diagnostic(where, ERROR, "missing-file", text, hint)
             if ref.get("type") not in (None, "Helm", "Kustomize"):
                 text = f"type {ref['type']!r} is neither Helm nor Kustomize"
                 yield doc.diagnostic((*path, "type"), ERROR, "component-type", text)
@@ -135,6 +144,8 @@ def _constraint_problem(constraint: Mapping[str, Any]) -> tuple[str, str] | None
         operator, operand = constraints.parse(constraint["value"])
         if operator in versions.ORDERINGS:
             versions.parse(operand)
+        elif operand.startswith(("=", "<", ">", "!", "~", "^")):
+            raise ValueError(f"operators are {', '.join(constraints.OPERATORS)}")
     except ValueError as e:
         return "value", f"{constraint['value']!r} can never be evaluated: {e}"
     return None
@@ -170,6 +181,35 @@ def _unused(view: Linked) -> Iterator[Diagnostic]:
         if path not in named and path not in below and not implied:
             text = f"no component names {path} as its valuesFile"
             yield doc.diagnostic((), WARNING, "unused", text)
+
+
+def _pointless(view: Linked) -> Iterator[Diagnostic]:
+    """Deletions of components that no lower layer has, and parameters outside of mixins."""
+    for name, doc in view.docs.overlays.items():
+        chain = view.chain(name)
+        below = view.merged(chain[-2] if len(chain) > 1 else ROOT)
+        known = {ref["name"] for ref in below.get("componentRefs", [])}
+        for i, ref in enumerate((doc.value.get("spec") or {}).get("componentRefs") or []):
+            path = ("spec", "componentRefs", i)
+            if ref.get(DIRECTIVE) == DELETE and ref["name"] not in known:
+                text = f"there is no component {ref['name']!r} to delete below {name}"
+                hint = did_you_mean(ref["name"], known)
+                yield doc.diagnostic(path, WARNING, "no-effect", text, hint)
+        for at, text in _scalars(doc.value, ()):
+            if PARAMETER.match(text):
+                note = f"{text} stays as it is: parameters are for mixins"
+                yield doc.diagnostic(at, WARNING, "no-effect", note)
+
+
+def _scalars(
+    value: Any, path: tuple[str | int, ...]
+) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    if isinstance(value, str):
+        yield path, value
+    elif isinstance(value, dict | list):
+        items = value.items() if isinstance(value, dict) else enumerate(value)
+        for key, below in items:
+            yield from _scalars(below, (*path, key))
 
 
 def _redundant(view: Linked) -> Iterator[Diagnostic]:
@@ -220,11 +260,11 @@ def _ambiguous(view: Linked) -> Iterator[Diagnostic]:
     for a, b in combinations(view.records.values(), 2):
         if not _meet(a, b) or a["name"] in b["chain"] or b["name"] in a["chain"]:
             continue
-        for path in _conflicts(_own(a), _own(b)):
+        for path in _clashes(RECIPE, _apart(view, a, b), _apart(view, b, a)):
             doc = view.docs.overlays[b["name"]]
             text = (
                 f"{a['name']} and {b['name']} answer the same requests, are equally specific, "
-                f"and set {path} differently: {b['name']} wins only by its name"
+                f"and set {path[1:]} differently: {b['name']} wins only by its name"
             )
             hint = f"make one the base of the other, or narrow the criteria of {b['name']}"
             yield doc.diagnostic(("spec",), ERROR, "ambiguous", text, hint)
@@ -242,17 +282,28 @@ def _narrow(rule: Mapping[str, Any] | None) -> dict[str, Any] | None:
     return None if rule is None else {k: v for k, v in rule.items() if v not in (ANY, "", 0)}
 
 
-def _own(record: Mapping[str, Any]) -> dict[str, Any]:
-    return merge_layers(RuleBook(RECIPE), [layer["spec"] for layer in record["layers"]])
+def _apart(view: Linked, record: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
+    """What an overlay brings that the other does not: its chain without what they share."""
+    names = [name for name in record["chain"] if name not in other["chain"]]
+    layers = [layer["spec"] for name in names for layer in view.records[name]["layers"]]
+    return merge_layers(RuleBook(RECIPE), layers)
 
 
-def _conflicts(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[str]:
-    from aicr.diff import REPLACE
-
-    appended = "manifestFiles"  # both win
-    return [
-        ".".join(d.path) for d in differences(a, b) if d.kind == REPLACE and d.path[-1] != appended
-    ]
+def _clashes(rule: Rule, a: Any, b: Any, path: str = "") -> Iterator[str]:
+    """Paths at which one of the two would win over the other, by the merge rules."""
+    if rule.policy in (Policy.APPEND, Policy.OR) or a in (None, "", []) or b in (None, "", []):
+        return
+    if rule.policy is Policy.BY_NAME:
+        left, right = ({item["name"]: item for item in items} for items in (a, b))
+        for name in sorted(set(left) & set(right)):
+            yield from _clashes(rule.child("*"), left[name], right[name], f"{path}.{name}")
+    elif rule.policy is Policy.MAP and isinstance(a, dict) and isinstance(b, dict):
+        for key in sorted(set(a) & set(b)):
+            yield from _clashes(rule.child(key), a[key], b[key], f"{path}.{key}")
+    elif rule.policy is Policy.KEYS:
+        yield from (f"{path}.{key}" for key in sorted(set(a) & set(b)) if a[key] != b[key])
+    elif a != b:
+        yield path
 
 
 # --------------------------------------------------------------------------- repetition
@@ -338,11 +389,12 @@ def _foreign(view: Linked) -> Iterator[Diagnostic]:
             yield Diagnostic(EXTERNAL + path, 0, 0, WARNING, "unused", text)
 
 
-RULES: tuple[Rule, ...] = (
+RULES: tuple[Check, ...] = (
     _dependencies,
     _components,
     _constraints,
     _unused,
+    _pointless,
     _redundant,
     _pins,
     _ambiguous,

@@ -10,9 +10,13 @@ against the models). deepmerge walks the two trees; the strategies here never ch
 | IF_SET    | next unless it is empty ("" or [] or null), else base                                |
 | KEYS      | a map whose keys are replaced whole: next's keys over base's (Helm override blocks)  |
 | BY_NAME   | lists of maps with `name`: same names merge, new ones are added, sorted by name      |
+| NAMED     | the same, in the order in which names first appear                                   |
 | APPEND    | base's items, then next's that are not there yet                                     |
 | OR        | true when either is true                                                             |
 | OWN       | belongs to the document that states it and is never merged                           |
+
+In the documents above the values (`RECIPE`, `REGISTRY`) null means "not stated"; in Helm values it
+is a value like any other, since Helm then drops the chart's default.
 
 Directives, in any map that merges: `$patch: delete` removes the map (or the list item of that name)
 from what lies below, `$patch: replace` puts the map in place of it. A directive stays in the result
@@ -38,6 +42,7 @@ class Policy(Enum):
     IF_SET = "if-set"
     KEYS = "keys"
     BY_NAME = "by-name"
+    NAMED = "named"
     APPEND = "append"
     OR = "or"
     OWN = "own"
@@ -110,7 +115,7 @@ REGISTRY = Rule(
                     Policy.MAP,
                     {
                         "summary": _IF_SET,
-                        "values": Rule(Policy.BY_NAME, {"*": _REPLACE}),
+                        "values": Rule(Policy.NAMED, {"*": _REPLACE}),
                         "aliases": _MAP,
                     },
                 )
@@ -184,8 +189,10 @@ class RuleBook:
 
     def _lists(self, merger: Any, path: list[str], base: Any, nxt: Any) -> Any:
         policy = self._rule_at(path).policy
-        if policy is Policy.BY_NAME:
-            return self._by_name(merger, path, base, nxt)
+        if policy in (Policy.BY_NAME, Policy.NAMED):
+            merged = self._by_name(merger, path, base, nxt)
+            names = sorted(merged) if policy is Policy.BY_NAME else merged
+            return [merged[name] for name in names]
         if policy is Policy.APPEND:
             seen = [self._read(item) for item in base]
             return base + [item for item in nxt if self._read(item) not in seen]
@@ -194,8 +201,11 @@ class RuleBook:
         return self._replace(base, nxt)
 
     def _leaves(self, _merger: Any, path: list[str], base: Any, nxt: Any) -> Any:
-        policy = self._rule_at(path).policy
-        if policy is Policy.IF_SET and self._read(nxt) in ("", None):
+        rule = self._rule_at(path)
+        policy = rule.policy
+        if rule is not _FREE and self._read(nxt) is None:
+            return base
+        if policy is Policy.IF_SET and self._read(nxt) == "":
             return base
         if policy is Policy.OR and self._read(base) and not self._read(nxt):
             return base
@@ -204,11 +214,14 @@ class RuleBook:
     def _conflict(self, merger: Any, path: list[str], base: Any, nxt: Any) -> Any:
         """Different types. A leaf may stand for an empty map or list: then it merges like one."""
         below, above = self._open(base), self._open(nxt)
+        rule = self._rule_at(path)
+        if rule is not _FREE and (below is None or above is None):
+            return base if above is None else nxt
         if isinstance(below, dict) and isinstance(above, dict):
             return self._maps(merger, path, below, above)
-        policy = self._rule_at(path).policy
+        policy = rule.policy
         lists = isinstance(below, list) and isinstance(above, list)
-        if lists and policy in (Policy.APPEND, Policy.BY_NAME):
+        if lists and policy in (Policy.APPEND, Policy.BY_NAME, Policy.NAMED):
             return self._lists(merger, path, below, above)
         if policy is Policy.IF_SET and not above:
             return base
@@ -219,7 +232,7 @@ class RuleBook:
     def _open(self, value: Any) -> Any:
         return value if isinstance(value, (dict, list)) else self._read(value)
 
-    def _by_name(self, merger: Any, path: list[str], base: Any, nxt: Any) -> Any:
+    def _by_name(self, merger: Any, path: list[str], base: Any, nxt: Any) -> dict[str, Any]:
         items = {str(self._read(item["name"])): item for item in base}
         for item in nxt:
             name = str(self._read(item["name"]))
@@ -227,7 +240,7 @@ class RuleBook:
             items[name] = (
                 item if known is None else merger.value_strategy([*path, "*"], known, item)
             )
-        return [items[name] for name in sorted(items)]
+        return items
 
     def _overlay_keys(self, base: Any, nxt: Any) -> Any:
         replaced = {k: self._replace(base[k], v) if k in base else v for k, v in nxt.items()}
@@ -250,11 +263,15 @@ class RuleBook:
             return {
                 key: self._finish(value, rule.child(key))
                 for key, value in tree.items()
-                if key != DIRECTIVE and not self._deleted(value)
+                if key != DIRECTIVE and not self._gone(value, rule.child(key))
             }
         if isinstance(tree, list):
-            return [self._finish(v, rule.child("*")) for v in tree if not self._deleted(v)]
+            below = rule.child("*")
+            return [self._finish(v, below) for v in tree if not self._gone(v, below)]
         return tree
 
-    def _deleted(self, tree: Any) -> bool:
-        return isinstance(tree, dict) and self._directive(tree) == DELETE
+    def _gone(self, tree: Any, rule: Rule) -> bool:
+        """Deleted, or never stated."""
+        if isinstance(tree, dict):
+            return bool(self._directive(tree) == DELETE)
+        return rule is not _FREE and not isinstance(tree, list) and self._read(tree) is None

@@ -6,9 +6,19 @@ catalogs that were checked when they were compiled (importing pydantic costs 35 
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    StringConstraints,
+    Tag,
+    WithJsonSchema,
+    model_validator,
+)
 
 API_VERSION = "aicr.nvidia.com/v1alpha1"
 
@@ -16,7 +26,20 @@ Name = Annotated[
     str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$", max_length=100)
 ]
 Values = dict[str, Any]
-Scalar = str | int | float | bool
+
+
+def _scalar(value: Any) -> Any:
+    if isinstance(value, (dict, list)) or value is None:
+        raise ValueError("must be text, a number or a boolean")
+    return value
+
+
+# Not a union: pydantic would report every member that does not fit.
+Scalar = Annotated[
+    Any,
+    AfterValidator(_scalar),
+    WithJsonSchema({"type": ["string", "number", "boolean"]}),
+]
 
 
 class Model(BaseModel):
@@ -40,6 +63,7 @@ class CriteriaSpec(Model):
     platform: str | None = None
     nodes: int | None = Field(default=None, ge=0)
     # Further fields may be declared in registry.yaml; the compiler checks their names.
+    __pydantic_extra__: dict[str, str | None]
     model_config = ConfigDict(extra="allow", frozen=True, strict=True)
 
 
@@ -65,11 +89,17 @@ class Constraint(Model):
     unit: str | None = None
 
 
-class ConstraintPatch(Model):
-    """Removes the constraint of that name."""
+class ConstraintLayer(Constraint):
+    """A constraint as layers state it: `$patch: delete` in place of a value removes it."""
 
-    name: str
-    patch: Literal["delete"] = Field(alias="$patch")
+    value: str = ""
+    patch: Literal["delete"] | None = Field(default=None, alias="$patch")
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if not self.value and not self.patch:
+            raise ValueError("a constraint needs a value")
+        return self
 
 
 class ExpectedResource(Model):
@@ -127,7 +157,7 @@ class Validation(Model):
 class Body(Model):
     """What overlays and mixins have in common: the part that merges."""
 
-    constraints: list[Constraint | ConstraintPatch] | None = None
+    constraints: list[ConstraintLayer] | None = None
     componentRefs: list[ComponentRef] | None = None
     validation: Validation | None = None
 
@@ -139,18 +169,30 @@ class MixinUse(Model):
     with_: dict[str, Scalar] = Field(default_factory=dict, alias="with")
 
 
+def _use_tag(use: Any) -> str:
+    return "use" if isinstance(use, dict | MixinUse) else "name"
+
+
 class RecipeSpec(Body):
     base: str | None = Field(default=None, description="Parent overlay; absent means the root.")
     criteria: CriteriaSpec | None = Field(
         default=None, description="Absent: only a parent. {}: answers every request."
     )
-    mixins: list[str | MixinUse] | None = None
+    mixins: (
+        list[
+            Annotated[
+                Annotated[str, Tag("name")] | Annotated[MixinUse, Tag("use")],
+                Discriminator(_use_tag),
+            ]
+        ]
+        | None
+    ) = None
 
 
 class RecipeMetadata(Model):
     """An overlay: an answer to some criteria, merged over its parents."""
 
-    kind: Literal["RecipeMetadata"] | None = None
+    kind: Literal["RecipeMetadata", ""] | None = None
     apiVersion: Literal["aicr.nvidia.com/v1alpha1"] | None = None
     metadata: Named
     spec: RecipeSpec = RecipeSpec()
@@ -264,7 +306,7 @@ class ComponentRegistry(Model):
 
 class Subtype(Model):
     subtype: str
-    data: dict[str, Scalar | list[Scalar] | None] | None = None
+    data: dict[str, Any] | None = Field(default=None, description="Readings: scalars by key.")
     context: dict[str, str] | None = None
 
 

@@ -13,7 +13,7 @@ from aicr.criteria import Criteria, from_document
 from aicr.errors import InvalidRequest
 from aicr.inputs import read_document
 from aicr.resolve import Recipe, resolve
-from aicr.snapshot import Readings, criteria_of, readings
+from aicr.snapshot import Readings, criteria_of, oddities, readings
 
 
 class Sources(NamedTuple):
@@ -40,6 +40,8 @@ def read_request(catalog: Catalog, sources: Sources) -> tuple[Criteria, Readings
     """Criteria, the snapshot's readings when there is one, and warnings about the inputs."""
     if sources.snapshot_file and sources.criteria_file:
         raise InvalidRequest("--criteria has no effect beside --snapshot: give one of them")
+    if sources.kubeconfig and not (sources.snapshot_file or sources.criteria_file):
+        raise InvalidRequest("--kubeconfig has no effect: nothing is read from a cm:// address")
     warnings = []
     if sources.nodes < 0:
         warnings.append(f"--nodes {sources.nodes} has no effect: a node count is 1 or more")
@@ -69,13 +71,14 @@ def _from_file(catalog: Catalog, sources: Sources) -> tuple[Criteria, list[str]]
     name = sources.criteria_file or ""
     document, is_json = read_document(name, "--criteria", sources.kubeconfig)
     criteria, warnings = from_document(catalog.fields, document, name, fold_keys=is_json)
-    return criteria, [str(w) for w in warnings]
+    return criteria, [w.text for w in warnings]
 
 
 def _from_snapshot(catalog: Catalog, sources: Sources) -> tuple[Criteria, Readings, list[str]]:
     name = sources.snapshot_file or ""
     document, _ = read_document(name, "--snapshot", sources.kubeconfig)
     snapshot = readings(document, name)
-    found, warnings = criteria_of(snapshot, catalog.fields, name)
+    found, unknown = criteria_of(snapshot, catalog.fields, name)
+    warnings = [*oddities(document, name), *unknown]
     criteria = Criteria.of(catalog.fields, found)
-    return criteria, snapshot, [str(w) for w in warnings]
+    return criteria, snapshot, [w.text for w in warnings]

@@ -5,7 +5,6 @@ Steps and rules: contract section 3.9. Pure; the catalog is never changed.
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -13,13 +12,13 @@ from typing import Any, NamedTuple
 from aicr import constraints, defaults
 from aicr.catalog import Catalog
 from aicr.criteria import API_VERSION, Criteria, matches
-from aicr.errors import InvalidRequest
 from aicr.honour import warnings_of
 from aicr.merge import RECIPE, RuleBook
+from aicr.order import deployment_order
 from aicr.snapshot import Readings
+from aicr.sources import ROOT
 
 KIND = "RecipeResult"
-ROOT = "base"
 # How recipes are printed: contract section 3.1. `name`, `type` and `source` always stand.
 COMPONENT_KEYS = (
     "name", "namespace", "chart", "type", "source", "version", "tag", "valuesFile", "overrides",
@@ -62,6 +61,14 @@ class Recipe(NamedTuple):
     warnings: tuple[str, ...]
     spec: Mapping[str, Any]
     order: tuple[str, ...]
+
+    @property
+    def messages(self) -> list[str]:
+        """What a user should be told: exclusions, then warnings (a document has both by itself)."""
+        told = [
+            f"overlay {e.overlay} is left out: {e.constraint}: {e.reason}" for e in self.exclusions
+        ]
+        return [*told, *self.warnings]
 
     @property
     def excluded(self) -> list[str]:
@@ -109,8 +116,20 @@ def resolve(catalog: Catalog, criteria: Criteria, snapshot: Readings | None = No
         matched = [r for r in matched if r["name"] not in out]
     applied = applied_names(matched)
     spec, order = _build(catalog, applied)
-    warnings = warnings_of(catalog, criteria, applied)
+    excluded = [e.overlay for e in exclusions]
+    warnings = (
+        *_missing_files(catalog, spec),
+        *warnings_of(catalog, criteria, applied, excluded),
+    )
     return Recipe(criteria, applied, exclusions, warnings, spec, order)
+
+
+def _missing_files(catalog: Catalog, spec: Mapping[str, Any]) -> Iterable[str]:
+    """Values files that components name and the catalog does not have: no bundle can be made."""
+    for ref in spec["componentRefs"]:
+        path = ref.get("valuesFile")
+        if path and path not in catalog.values:
+            yield f"component {ref['name']}: values file {path} does not exist"
 
 
 def applied_names(matched: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
@@ -193,51 +212,6 @@ def _failures(
                 outcome.actual,
                 outcome.reason,
             )
-
-
-# --------------------------------------------------------------------------- dependencies
-
-
-def deployment_order(refs: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
-    """Names so that everything follows what it depends on, alphabetical among equals.
-
-    Raises InvalidRequest naming an unknown dependency or the whole cycle.
-    """
-    needs = {ref["name"]: set(ref.get("dependencyRefs") or []) for ref in refs}
-    for name, wanted in needs.items():
-        for dependency in sorted(wanted - set(needs)):
-            raise InvalidRequest(f'component "{name}" references unknown dependency "{dependency}"')
-    users: dict[str, list[str]] = {name: [] for name in needs}
-    for name, wanted in needs.items():
-        for dependency in wanted:
-            users[dependency].append(name)
-    missing = {name: len(wanted) for name, wanted in needs.items()}
-    ready = [name for name, count in missing.items() if count == 0]
-    heapq.heapify(ready)
-    order = []
-    while ready:
-        name = heapq.heappop(ready)
-        order.append(name)
-        for user in users[name]:
-            missing[user] -= 1
-            if missing[user] == 0:
-                heapq.heappush(ready, user)
-    if len(order) < len(needs):
-        raise InvalidRequest(f"circular dependency detected: {' -> '.join(_cycle(refs))}")
-    return tuple(order)
-
-
-def _cycle(refs: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The path of a cycle that is known to exist, first name repeated at the end."""
-    from graphlib import CycleError, TopologicalSorter
-
-    graph = {ref["name"]: ref.get("dependencyRefs") or [] for ref in refs}
-    try:
-        TopologicalSorter(graph).prepare()
-    except CycleError as e:
-        path: list[str] = e.args[1]
-        return path[::-1]
-    raise AssertionError("no cycle")
 
 
 def _ordered(

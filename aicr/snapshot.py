@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from aicr.criteria import ANY, Field
-from aicr.diagnostics import WARNING, Diagnostic
+from aicr.criteria import Field
+from aicr.diagnostics import WARNING, Diagnostic, did_you_mean
 from aicr.errors import InvalidRequest
 
 TYPES = ("K8s", "GPU", "OS", "SystemD", "NodeTopology")
@@ -39,8 +39,46 @@ def readings(document: Any, name: str) -> Readings:
             data = subtype.get("data") or {}
             if not isinstance(data, dict):
                 raise InvalidRequest(f"{name}: {where}: data must be a map")
-            subtypes.setdefault(str(subtype.get("subtype")), {}).update(data)
+            subtypes.setdefault(str(subtype.get("subtype") or ""), {}).update(data)
     return result
+
+
+_KEYS = {
+    "": ("kind", "apiVersion", "metadata", "measurements"),
+    "measurements": ("type", "subtypes"),
+    "subtypes": ("subtype", "data", "context"),
+}
+
+
+def oddities(document: Mapping[str, Any], name: str) -> list[Diagnostic]:
+    """Warnings about what nothing will ever read: unknown keys and measurement types."""
+    found = _unknown_keys(document, "", "", name)
+    for i, measurement in enumerate(document.get("measurements") or []):
+        where = f"measurements[{i}]"
+        found += _unknown_keys(measurement, "measurements", where, name)
+        if measurement.get("type") not in TYPES:
+            hint = did_you_mean(str(measurement.get("type")), TYPES)
+            text = f"{where}.type {measurement.get('type')!r} is no measurement type"
+            found.append(Diagnostic(name, 0, 0, WARNING, "unknown-type", text, hint))
+        for j, subtype in enumerate(measurement.get("subtypes") or []):
+            found += _unknown_keys(subtype, "subtypes", f"{where}.subtypes[{j}]", name)
+    if not document.get("measurements"):
+        text = "the snapshot has no measurements"
+        found.append(Diagnostic(name, 0, 0, WARNING, "empty", text))
+    return found
+
+
+def _unknown_keys(value: Mapping[str, Any], level: str, where: str, name: str) -> list[Diagnostic]:
+    known = _KEYS[level]
+    dot = where and where + "."
+    return [
+        Diagnostic(
+            name, 0, 0, WARNING, "unknown-key", f"{dot}{key} has no effect: no such key",
+            did_you_mean(key, known),
+        )
+        for key in value
+        if key not in known
+    ]  # fmt: skip
 
 
 def _maps(value: Any, where: str, name: str) -> Iterable[Mapping[str, Any]]:
@@ -115,8 +153,14 @@ def criteria_of(
 
 
 def _detect(text: str, field: Field) -> str | None:
-    words = re.findall(r"[a-z0-9]+", text.lower())
-    return next((field.detect[w] for w in words if field.detect.get(w, ANY) != ANY), None)
+    """The value whose words stand in the text as whole words; the longest of several."""
+    words = _words(text)
+    candidates = [word for word in field.detect if _words(word) in words]
+    return field.detect[max(candidates, key=len)] if candidates else None
+
+
+def _words(text: str) -> str:
+    return f" {' '.join(re.findall(r'[a-z0-9]+', text.lower()))} "
 
 
 def _unknown(name: str, field: str, text: str, declared: Field) -> Diagnostic:

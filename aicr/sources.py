@@ -20,11 +20,13 @@ from typing import NamedTuple
 from aicr.errors import InvalidRequest, NotFound
 
 REGISTRY = "registry.yaml"
+# The overlay that everything merges over: overlays/base.yaml, by whatever metadata.name.
+ROOT = "base"
 MAX_FILE_BYTES = 10 * 1024 * 1024
 _BUILTIN_PARTS = (REGISTRY, "overlays", "templates")
 _PACKAGE = os.path.dirname(os.path.abspath(__file__))
-# Marks a file of an external catalog in stored positions; shown as the directory that was given.
-EXTERNAL = "data:"
+# Stands for the directory of an external catalog in stored labels and messages.
+EXTERNAL = "<data>/"
 
 
 class SourceFile(NamedTuple):
@@ -66,6 +68,15 @@ def read_builtin() -> dict[str, SourceFile]:
     return found
 
 
+def read_code() -> dict[str, SourceFile]:
+    """The modules of this package: part of what a checkout's compiled catalog depends on."""
+    found: dict[str, SourceFile] = {}
+    for name in sorted(os.listdir(_PACKAGE)):
+        if name.endswith(".py"):
+            _add(os.path.join(_PACKAGE, name), f"aicr/{name}", "", found)
+    return found
+
+
 def read_external(root: str) -> dict[str, SourceFile]:
     """Every file of an external catalog (`--data`) by logical path.
 
@@ -90,12 +101,17 @@ def _collect(root: str, relative: str, prefix: str, found: dict[str, SourceFile]
         _add(path, relative, prefix, found)
         return
     below = relative and relative + "/"
-    with os.scandir(path) as entries:
-        listed = sorted(entries, key=lambda entry: entry.name)
+    try:
+        with os.scandir(path) as entries:
+            listed = sorted(entries, key=lambda entry: entry.name)
+    except OSError as e:
+        raise InvalidRequest(f"cannot read {relative or root}: {e.strerror}") from None
     for entry in listed:
         name = below + entry.name
         if entry.name.startswith("."):
             continue
+        if not _is_text(entry.name):
+            raise InvalidRequest(f"file name is not UTF-8: {name!r}")
         if entry.is_symlink():
             raise InvalidRequest(f"symlinks not allowed: {name}")
         if entry.is_dir(follow_symlinks=False):
@@ -107,7 +123,10 @@ def _collect(root: str, relative: str, prefix: str, found: dict[str, SourceFile]
 
 
 def _add(path: str, name: str, prefix: str, found: dict[str, SourceFile]) -> None:
-    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+    except OSError as e:
+        raise InvalidRequest(f"cannot read {name}: {e.strerror}") from None
     try:
         size = os.fstat(handle).st_size
         if size > MAX_FILE_BYTES:
@@ -120,6 +139,10 @@ def _add(path: str, name: str, prefix: str, found: dict[str, SourceFile]) -> Non
     if twin is not file:
         other = twin.label.removeprefix(prefix)
         raise InvalidRequest(f"{name} and {other} are both {file.path}: keep one")
+
+
+def _is_text(name: str) -> bool:
+    return name.isascii() or not any("\ud800" <= c <= "\udfff" for c in name)
 
 
 def logical_path(relative: str) -> str:

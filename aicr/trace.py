@@ -10,11 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from aicr import defaults, yamlio
+from aicr import defaults
 from aicr.catalog import Catalog
 from aicr.hydrate import SHOWN_KEYS, hydrate, values_files
 from aicr.merge import RECIPE, VALUES, RuleBook
-from aicr.resolve import ROOT, Recipe, floor, merge_layers
+from aicr.positions import Positions, place_of, unmark
+from aicr.resolve import Recipe, floor, merge_layers
+from aicr.sources import ROOT
 
 
 class Origin(NamedTuple):
@@ -104,12 +106,20 @@ def supersede(base: Any, nxt: Any) -> Any:
     if isinstance(nxt, Leaf):
         return Leaf((*_history(base), *nxt.history))
     if isinstance(nxt, dict):
-        below = base if isinstance(base, dict) else {}
-        return {k: supersede(below[k], v) if k in below else v for k, v in nxt.items()}
+        return {key: _supersede_part(base, key, value) for key, value in nxt.items()}
     if isinstance(nxt, list):
-        items = base if isinstance(base, list) else []
-        return [supersede(items[i], v) if i < len(items) else v for i, v in enumerate(nxt)]
+        return [_supersede_part(base, i, value) for i, value in enumerate(nxt)]
     return nxt
+
+
+def _supersede_part(base: Any, key: str | int, value: Any) -> Any:
+    """One part of a map or list in place of `base`: of the same part of it, where it has one."""
+    if isinstance(base, Leaf):
+        return supersede(base, value)
+    if isinstance(base, dict):
+        return supersede(base[key], value) if key in base else value
+    inside = isinstance(base, list) and isinstance(key, int) and key < len(base)
+    return supersede(base[key], value) if inside else value
 
 
 def _history(tree: Any) -> tuple[Entry, ...]:
@@ -119,18 +129,18 @@ def _history(tree: Any) -> tuple[Entry, ...]:
     return () if first is None else (Entry(plain(tree), first.history[-1].origin),)
 
 
-def _annotate(catalog: Catalog, value: Any, positions: Any, layer: str, file: str) -> Any:
+def _annotate(catalog: Catalog, value: Any, where: Positions, layer: str, file: str) -> Any:
     """The value with a Leaf at every scalar and empty container. A position of the form
     [file, mark] stands for a mixin parameter, stated in another file."""
     if isinstance(value, dict) and value:
-        places = positions[1]
+        places = where[1]
         return {k: _annotate(catalog, v, places[k], layer, file) for k, v in value.items()}
     if isinstance(value, list) and value:
-        pairs = zip(value, positions[1], strict=True)
+        pairs = zip(value, where[1], strict=True)
         return [_annotate(catalog, v, p, layer, file) for v, p in pairs]
-    if isinstance(positions, list):
-        file, positions = positions if isinstance(positions[0], str) else (file, positions[0])
-    return Leaf((Entry(value, Origin(layer, catalog.shown(file), *yamlio.unmark(positions))),))
+    if isinstance(where, list):
+        file, where = where if isinstance(where[0], str) else (file, where[0])
+    return Leaf((Entry(value, Origin(layer, catalog.shown(file), *unmark(where))),))
 
 
 def _computed(value: Any, how: str) -> Any:
@@ -159,7 +169,8 @@ def _component(catalog: Catalog, ref: Mapping[str, Any]) -> dict[str, Any]:
         if key not in filled:
             filled[key] = _computed("", "nothing: no layer states it")
     keys = (*SHOWN_KEYS, "valuesFile", "manifestFiles")
-    shown = {key: filled[key] for key in keys if key in filled}
+    always = ("type", "source")
+    shown = {k: filled[k] for k in keys if k in always or plain(filled.get(k))}
     values = _values(catalog, stated, ref.get("overrides"))
     return {**shown, "values": values} if plain(values) else shown
 
@@ -168,12 +179,12 @@ def _defaults(catalog: Catalog, ref: Mapping[str, Any]) -> dict[str, Leaf]:
     found = defaults.defaults_of(ref, catalog.components)
     if not found:
         return {}
-    file, positions = catalog.origins["components"][ref["name"]]
+    file, where = catalog.origins["components"][ref["name"]]
     kind = ref.get("type") or found.get("type", "")
     result = {}
     for key, value in found.items():
         path = () if key == "type" else defaults.default_key(kind, key)
-        place = yamlio.place_of(positions, path)
+        place = place_of(where, path)
         origin = Origin("registry default", catalog.shown(file), *place)
         result[key] = Leaf((Entry(value, origin),))
     return result

@@ -10,24 +10,10 @@ something else is quoted. It does not use ruamel: 25 ms of imports on a path tha
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-# Positions mirror the value: a scalar is its mark, a map [mark, {key: positions}], a list
-# [mark, [positions]]; below a key, the mark of a map or list is that of the key. A mark is line and
-# column (both from 1) in one number, so that positions are small plain JSON a catalog can store.
-Positions = Any
-
-_COLUMNS = 4096
-
-
-def mark(line: int, column: int) -> int:
-    return line * _COLUMNS + min(column, _COLUMNS - 1)
-
-
-def unmark(position: int) -> tuple[int, int]:
-    """Line and column of a mark."""
-    return divmod(position, _COLUMNS)
+from aicr.positions import Positions
 
 
 class Document(NamedTuple):
@@ -35,18 +21,6 @@ class Document(NamedTuple):
 
     value: Any
     positions: Positions
-
-
-def place_of(positions: Positions, path: Iterable[str | int]) -> tuple[int, int]:
-    """Line and column of the node at `path`, or of its nearest ancestor that exists."""
-    for step in path:
-        children = positions[1] if isinstance(positions, list) else None
-        if isinstance(children, list):
-            children = dict(enumerate(children))
-        if not isinstance(children, dict) or step not in children:
-            break
-        positions = children[step]
-    return unmark(positions[0] if isinstance(positions, list) else positions)
 
 
 def parse(data: bytes, name: str) -> Document:

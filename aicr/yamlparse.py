@@ -16,7 +16,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.events import Event
 
 from aicr.diagnostics import ERROR, Diagnostic, InvalidDocument
-from aicr.yamlio import Positions, mark, place_of, unmark
+from aicr.positions import Positions, mark, place_of, unmark
 
 MAX_BYTES = 1024 * 1024
 MAX_DEPTH = 64
@@ -43,8 +43,9 @@ def parse(data: bytes, name: str) -> tuple[Any, Positions]:
 
 def _decode(data: bytes, name: str) -> str:
     if len(data) > MAX_BYTES:
-        _refuse(name, 0, 0, f"the document has {len(data)} bytes, more than {MAX_BYTES}")
-    if data.count(b"\n") + data.count(b",") > MAX_NODES:  # a cheap look before a slow parse
+        text = f"the document has {len(data)} bytes, more than {MAX_BYTES} for YAML"
+        _refuse(name, 0, 0, text, "large documents are read as JSON")
+    if data.count(b"\n") + data.count(b", ") > MAX_NODES:  # a cheap look before a slow parse
         _refuse(name, 0, 0, f"more than {MAX_NODES} nodes by its lines and commas")
     if data.startswith((b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff")) or b"\x00" in data[:4]:
         _refuse(name, 1, 1, "UTF-16 or UTF-32 text", "save the file as UTF-8")
@@ -79,8 +80,9 @@ class _Builder:
     def __init__(self, name: str) -> None:
         self.name = name
         self.nodes = 0
-        # anchor -> value, positions, number of nodes below (what an alias adds when expanded)
-        self.anchors: dict[str, tuple[Any, Positions, int]] = {}
+        # anchor -> value, positions, and what an alias adds when expanded: nodes and levels
+        self.anchors: dict[str, tuple[Any, Positions, int, int]] = {}
+        self.deepest = 0
 
     def document(self, events: Iterator[Event]) -> tuple[Any, Positions]:
         result: tuple[Any, Positions] | None = None
@@ -97,8 +99,8 @@ class _Builder:
         return result
 
     def node(self, events: Iterator[Event], event: Event, depth: int) -> tuple[Any, Positions]:
-        if depth > MAX_DEPTH:
-            self.fail(event, f"nested deeper than {MAX_DEPTH} levels")
+        outer, self.deepest = self.deepest, 0
+        self.reach(depth, event)
         before = self.nodes
         self.count(1, event)
         value: Any
@@ -106,8 +108,10 @@ class _Builder:
         if isinstance(event, ev.AliasEvent):
             if event.anchor not in self.anchors:
                 self.fail(event, f"alias *{event.anchor} has no anchor before it")
-            value, positions, size = self.anchors[event.anchor]
+            value, positions, size, height = self.anchors[event.anchor]
             self.count(size, event)
+            self.reach(depth + height, event)
+            self.deepest = max(self.deepest, outer)
             return value, positions
         if isinstance(event, ev.ScalarEvent):
             value, positions = self.scalar(event), _mark_of(event)
@@ -120,7 +124,9 @@ class _Builder:
         if event.anchor:
             if event.anchor in self.anchors:
                 self.fail(event, f"anchor &{event.anchor} stands twice")
-            self.anchors[event.anchor] = (value, positions, self.nodes - before)
+            height = self.deepest - depth
+            self.anchors[event.anchor] = (value, positions, self.nodes - before, height)
+        self.deepest = max(self.deepest, outer)
         return value, positions
 
     def sequence(
@@ -214,6 +220,11 @@ class _Builder:
     def check_tag(self, event: ev.SequenceStartEvent | ev.MappingStartEvent, kind: str) -> None:
         if event.tag and event.tag not in ("!", f"tag:yaml.org,2002:{kind}"):
             self.fail(event, f"tag {event.tag} is not supported", "use plain YAML values")
+
+    def reach(self, depth: int, event: Event) -> None:
+        self.deepest = max(self.deepest, depth)
+        if depth > MAX_DEPTH:
+            self.fail(event, f"nested deeper than {MAX_DEPTH} levels")
 
     def count(self, nodes: int, event: Event) -> None:
         self.nodes += nodes

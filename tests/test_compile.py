@@ -20,14 +20,14 @@ MIXIN = "kind: RecipeMixin\nmetadata: {name: m}\nspec:\n"
 BROKEN: dict[str, tuple[dict[str, str], str]] = {
     "yaml": ({"overlays/x.yaml": "a: [\n"}, "overlays/x.yaml:2:1: malformed YAML"),
     "a list": ({"overlays/x.yaml": "- a\n"}, "overlays/x.yaml:1:1: the document:"),
-    "no name": ({"overlays/x.yaml": "spec: {}\n"}, "overlays/x.yaml:1:1: metadata: field required"),
+    "no name": ({"overlays/x.yaml": "spec: {}\n"}, "overlays/x.yaml:1:1: metadata: is required"),
     "wrong type": (
         {"overlays/x.yaml": META + "spec:\n  componentRefs: {a: b}\n"},
-        "overlays/x.yaml:4:3: spec.componentRefs: input should be a valid list",
+        "overlays/x.yaml:4:3: spec.componentRefs: must be a list",
     ),
     "number as version": (
         {"overlays/x.yaml": META + "spec:\n  componentRefs:\n  - name: a\n    version: 1.10\n"},
-        "overlays/x.yaml:6:14: spec.componentRefs.0.version: input should be a valid string, "
+        "overlays/x.yaml:6:14: spec.componentRefs.0.version: must be text, "
         "not 1.1 (quote it)",
     ),
     "unknown criterion": (
@@ -73,7 +73,7 @@ BROKEN: dict[str, tuple[dict[str, str], str]] = {
             "overlays/m.yaml": MIXIN + "  componentRefs: [{name: a, version: '${q}'}]\n",
             "overlays/x.yaml": META + "spec: {mixins: [m]}\n",
         },
-        "overlays/m.yaml:3:1: ${q} is not a parameter of m",
+        "overlays/m.yaml:3:1: ${q} is no parameter of m",
     ),
     "same name twice": (
         {"overlays/x.yaml": META, "overlays/y.yaml": META},
@@ -103,6 +103,79 @@ BROKEN: dict[str, tuple[dict[str, str], str]] = {
         },
         "components/a/b.yaml:1:8: circular $base: components/a/b.yaml -> components/a/c.yaml",
     ),
+    "named like the root": (
+        {"overlays/x.yaml": "metadata: {name: base}\nspec: {criteria: {service: oke}}\n"},
+        "overlays/x.yaml:1:18: only overlays/base.yaml is the root",
+    ),
+    "two roots": (
+        {"overlays/a/base.yaml": META, "overlays/b/base.yaml": META},
+        "overlays/b/base.yaml:1:1: ",
+    ),
+    "unknown directive in overrides": (
+        {"overlays/x.yaml": META + "spec: {componentRefs: [{name: a, overrides: {b: {$patch: merge}}}]}\n"},
+        "overlays/x.yaml:3:58: $patch: merge is no directive here, only delete or replace",
+    ),
+    "unknown directive in values": (
+        {"components/a/values.yaml": "b: {$patch: merge}\n"},
+        "components/a/values.yaml:1:13: $patch: merge is no directive here",
+    ),
+    "all values deleted": (
+        {"components/a/values.yaml": "$patch: delete\n"},
+        "components/a/values.yaml:1:9: $patch: delete is no directive here, only replace",
+    ),
+    "directive where nothing merges": (
+        {"overlays/x.yaml": META + "spec: {$patch: replace}\n"},
+        "overlays/x.yaml:3:16: spec.$patch: what stands here cannot be deleted or replaced",
+    ),
+    "directive in a registry": (
+        {"registry.yaml": "components: [{name: gpu-operator, $patch: delete}]\n"},
+        "registry.yaml:1:43: components.0.$patch: what stands here cannot",
+    ),
+    "number as criterion": (
+        {
+            "registry.yaml": "criteria: {region: {values: [{name: eu}]}}\n",
+            "overlays/x.yaml": META + "spec: {criteria: {region: 5}}\n",
+        },
+        "overlays/x.yaml:3:27: spec.criteria.region: must be text, not 5 (quote it)",
+    ),
+    "alias of nothing": (
+        {"registry.yaml": "criteria: {os: {values: [{name: any}]}}\n"},
+        "registry.yaml:1:33: 'any' is no value",
+    ),
+    "$base is a map": (
+        {"components/a/values.yaml": "$base: {}\n"},
+        "components/a/values.yaml:1:1: values file {} does not exist",
+    ),
+    "parameter of the wrong type": (
+        {
+            "overlays/m.yaml": MIXIN + "  parameters: [v]\n  constraints: [{name: k, value: '${v}'}]\n",
+            "overlays/x.yaml": META + "spec: {mixins: [{name: m, with: {v: 1.30}}]}\n",
+        },
+        "overlays/x.yaml:3:37: constraints.0.value: must be text, not 1.3 (quote it)",
+    ),
+    "parameter inside a text": (
+        {
+            "overlays/m.yaml": MIXIN + "  parameters: [v]\n  constraints: [{name: k, value: '>= ${v}'}]\n",
+            "overlays/x.yaml": META + "spec: {mixins: [{name: m, with: {v: '1'}}]}\n",
+        },
+        "overlays/m.yaml:3:1: ${v} stands inside a longer text",
+    ),
+    "component twice": (
+        {"overlays/x.yaml": META + "spec: {componentRefs: [{name: a}, {name: a}]}\n"},
+        "overlays/x.yaml:3:42: 'a' stands twice in one document",
+    ),
+    "misspelt kind": (
+        {"overlays/x.yaml": "apiVersion: aicr.nvidia.com/v1alpha1\nkind: RecipeMetdata\nmetadata: {name: x}\n"},
+        "overlays/x.yaml:2:7: no kind 'RecipeMetdata' in a catalog (did you mean 'RecipeMetadata'",
+    ),
+    "constraint without value": (
+        {"overlays/x.yaml": META + "spec: {constraints: [{name: a}]}\n"},
+        "overlays/x.yaml:3:22: spec.constraints.0: a constraint needs a value",
+    ),
+    "mixin use of the wrong type": (
+        {"overlays/x.yaml": META + "spec: {mixins: [{name: dynamo, with: {storageClass: {a: 1}}}]}\n"},
+        "overlays/x.yaml:3:39: spec.mixins.0.with.storageClass: must be text, a number or a boolean",
+    ),
     "broken values": ({"components/a/values.yaml": "a: {\n"}, "components/a/values.yaml:2:1: malf"),
 }  # fmt: skip
 
@@ -114,6 +187,54 @@ def test_a_broken_catalog_is_refused_with_the_place(external: External, name: st
     with pytest.raises(InvalidDocument) as caught:
         catalogs.load(directory)
     assert f"{directory}/{words}" in caught.value.message
+
+
+def test_what_did_not_load_is_not_reported_again_by_what_refers_to_it(external: External) -> None:
+    directory = external({
+        "components/a/values.yaml": "- 1\n",
+        "overlays/x.yaml": META + "spec: {base: gone}\n",
+    })  # fmt: skip
+    with pytest.raises(InvalidDocument) as caught:
+        catalogs.load(directory)
+    assert len(caught.value.diagnostics) == 1
+
+
+NULLS = (
+    META
+    + """spec:
+  criteria: {service: oke}
+  mixins: null
+  constraints: null
+  validation: {performance: null}
+  componentRefs:
+    - {name: gpu-operator, manifestFiles: null, overrides: null, dependencyRefs: null, version: null}
+"""
+)
+
+
+def test_null_means_not_stated(external: External) -> None:
+    """Except in Helm values, where Helm wants it to mean something."""
+    mixin = (
+        "kind: RecipeMixin\nmetadata: {name: m}\nspec: {constraints: null, componentRefs: null}\n"
+    )
+    user = "metadata: {name: y}\nspec: {base: x, criteria: {service: oke}, mixins: [m]}\n"
+    files = {"overlays/x.yaml": NULLS, "overlays/m.yaml": mixin, "overlays/y.yaml": user}
+    catalog = catalogs.load(external(files))
+    below = resolve(catalog, criteria_of(catalog, service="gke"))
+    recipe = resolve(catalog, criteria_of(catalog, service="oke"))
+    assert recipe.applied[-2:] == ("x", "y")
+    assert {**recipe.document("v"), "metadata": 0, "criteria": 0} == {
+        **below.document("v"),
+        "metadata": 0,
+        "criteria": 0,
+    }
+
+
+def test_lists_beside_the_values_are_not_values(external: External) -> None:
+    files = {"components/a/patches.yaml": "- op: add\n", "components/a/values.yaml": "# later\n"}
+    catalog = catalogs.load(external(files))
+    assert "components/a/patches.yaml" in catalog.data["files"]
+    assert catalog.values["components/a/values.yaml"]["values"] == {}
 
 
 def test_every_mistake_is_reported_at_once(external: External) -> None:
@@ -128,7 +249,7 @@ def test_unknown_keys_are_warnings_that_name_the_nearest(external: External) -> 
     text = META + "spec:\n  componentRefs:\n  - name: cert-manager\n    valueFile: v\n"
     catalog = catalogs.load(external({"overlays/x.yaml": text}))
     (warning,) = catalog.warnings
-    assert "overlays/x.yaml:6:16: warning: spec.componentRefs.0.valueFile has no effect" in warning
+    assert "overlays/x.yaml:6:16: spec.componentRefs.0.valueFile has no effect" in warning
     assert "did you mean 'valuesFile'" in warning
 
 
@@ -145,7 +266,7 @@ class TestLayers:
     def test_an_external_overlay_wins_by_name_at_another_path(self, external: External) -> None:
         eks = "metadata: {name: eks}\nspec: {criteria: {service: eks}}\n"
         catalog = catalogs.load(external({"mine/custom.yaml": eks}))
-        assert catalog.overlays["eks"]["file"] == "data:mine/custom.yaml"
+        assert catalog.overlays["eks"]["file"] == "<data>/mine/custom.yaml"
 
     def test_criteria_are_read_like_requests(self, external: External) -> None:
         text = "metadata: {name: up}\nspec: {criteria: {service: ' OKE '}}\n"

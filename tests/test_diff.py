@@ -27,6 +27,7 @@ JSON = st.recursive(
         ({"a": 1}, {"a": True}, [("a", REPLACE, 1, True)]),
         ({"a": [1, 2]}, {"a": [2, 1]}, [("a", REPLACE, [1, 2], [2, 1])]),
         ({"a": {}}, {"a": []}, [("a", REPLACE, {}, [])]),
+        ({"a": [True]}, {"a": [1]}, [("a", REPLACE, [True], [1])]),
         (
             {"a": [{"name": "x", "v": 1}, {"name": "y"}]},
             {"a": [{"name": "y"}, {"name": "x", "v": 2}]},

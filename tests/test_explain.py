@@ -17,6 +17,7 @@ from tests.conftest import criteria_of
         ("criteria.service", ["criteria.service"]),
         (".criteria.service", ["criteria.service"]),
         ("constraints.0.value", ["constraints.0.value"]),
+        ("constraints.K8s.server.version.value", ["constraints.0.value"]),
         ("components.cert-manager.version", ["components.cert-manager.version"]),
         (
             "components.gpu-operator.values.driver.rdma",
@@ -46,6 +47,7 @@ def test_an_empty_selector_explains_everything(builtin: Catalog) -> None:
         ("component", "did you mean 'components'"),
         ("components.gpu-operater", "'gpu-operator'"),
         ("constraints.9", 'key "9" not found'),
+        ("deploymentOrder.²", 'key "²" not found'),
         ("criteria.service.x", 'key "x" not found'),
     ],
 )

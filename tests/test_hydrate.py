@@ -90,6 +90,17 @@ FILES = {
 }
 
 
+def test_the_base_of_a_components_own_values_counts_too(external: External) -> None:
+    files = {
+        "components/w/values.yaml": "$base: components/w/common.yaml\nown: 1\n",
+        "components/w/common.yaml": "common: 1\nown: 0\n",
+        "components/w/values-a.yaml": "a: 1\n",
+    }
+    catalog = catalogs.load(external(files))
+    ref = {"name": "w", "valuesFile": "components/w/values-a.yaml"}
+    assert component_values(catalog, ref) == {"common": 1, "own": 1, "a": 1}
+
+
 @pytest.mark.parametrize(
     ("ref", "values"),
     [

@@ -10,7 +10,14 @@ from threading import Thread
 
 import pytest
 
-from aicr.errors import AicrError, InvalidRequest, NotFound, Unavailable
+from aicr.errors import (
+    AicrError,
+    InvalidRequest,
+    NotFound,
+    RateLimited,
+    Unauthorized,
+    Unavailable,
+)
 from aicr.inputs import read_document
 from tests.conftest import Write
 
@@ -34,7 +41,7 @@ def test_the_suffix_decides(write: Write, name: str, content: str, expected: obj
         ("nope.yaml", NotFound, "-c: no such file: "),
         (".", InvalidRequest, "-c: cannot read "),
         ("a\0b.yaml", InvalidRequest, "-c: cannot read "),
-        ("t.txt", InvalidRequest, "table format does not support deserialization"),
+        ("t.txt", InvalidRequest, "tables cannot be read back"),
         ("c", InvalidRequest, "name it .yaml if it is YAML"),
         ("bad.yaml", InvalidRequest, "bad.yaml:1:5: malformed YAML"),
     ],
@@ -48,10 +55,13 @@ def test_what_cannot_be_read(write: Write, name: str, kind: type[AicrError], wor
 
 class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
-        body = {"/c.yaml": b"a: 1\n", "/c.json": b'{"a": 1}'}.get(self.path.split("?")[0])
-        self.send_response(200 if body else 404 if self.path == "/nope.yaml" else 500)
+        path = self.path.split("?")[0]
+        body = {"/c.yaml": b"a: 1\n", "/c.json": b'{"a": 1}', "/cut.yaml": b"a: 1\n"}.get(path, b"")
+        statuses = {"/nope.yaml": 404, "/secret.yaml": 401, "/busy.yaml": 429}
+        self.send_response(200 if body else statuses.get(path, 500))
+        self.send_header("Content-Length", str(len(body) + 90 * path.startswith("/cut")))
         self.end_headers()
-        self.wfile.write(body or b"")
+        self.wfile.write(body)
 
     def log_message(self, *arguments: object) -> None:
         """Quiet."""
@@ -70,11 +80,23 @@ class TestUrls:
         assert read_document(f"{url}/c.yaml?token=x.json", "-c") == ({"a": 1}, False)
         assert read_document(f"{url}/c.json", "-c") == ({"a": 1}, True)
 
-    def test_missing_and_broken(self, url: str) -> None:
-        with pytest.raises(NotFound, match="answered 404"):
-            read_document(f"{url}/nope.yaml", "-c")
-        with pytest.raises(Unavailable, match="answered 500"):
-            read_document(f"{url}/broken.yaml", "-c")
+    @pytest.mark.parametrize(
+        ("path", "kind", "words"),
+        [
+            ("nope.yaml", NotFound, "answered 404"),
+            ("secret.yaml", Unauthorized, "answered 401"),
+            ("busy.yaml", RateLimited, "answered 429"),
+            ("broken.yaml", Unavailable, "answered 500"),
+            ("cut.yaml", Unavailable, "broke off, 90 bytes are missing"),
+        ],
+    )
+    def test_failures(self, url: str, path: str, kind: type[AicrError], words: str) -> None:
+        with pytest.raises(kind, match=words):
+            read_document(f"{url}/{path}", "-c")
+
+    def test_what_is_no_url(self) -> None:
+        with pytest.raises(InvalidRequest, match="is no URL"):
+            read_document("http://[x/a.yaml", "-c")
 
     def test_nobody_there(self) -> None:
         with pytest.raises(Unavailable, match=r"cannot read http://127.0.0.1:1/x.yaml"):
@@ -127,7 +149,17 @@ class TestConfigMaps:
         with pytest.raises(Unavailable, match="need kubectl on the PATH"):
             read_document("cm://ns/name", "-s")
 
-    @pytest.mark.parametrize("uri", ["cm://bad", "cm:///x", "cm://a/", "cm://a/b/c"])
+    @pytest.mark.parametrize(
+        "uri",
+        [
+            "cm://bad",
+            "cm:///x",
+            "cm://a/",
+            "cm://a/b/c",
+            "cm://ns/--kubeconfig=evil.yaml",
+            "cm://-n/x",
+        ],
+    )
     def test_bad_addresses(self, uri: str) -> None:
         with pytest.raises(InvalidRequest, match="invalid configmap URI format"):
             read_document(uri, "-s")

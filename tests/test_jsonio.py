@@ -44,6 +44,12 @@ def test_what_is_refused(data: bytes, words: str) -> None:
     assert words in caught.value.message
 
 
+def test_a_string_that_never_ends_is_read_once() -> None:
+    """Not again from every quote in it: that took a minute for 160 KB."""
+    with pytest.raises(InvalidDocument, match="malformed JSON"):
+        jsonio.parse(b"[" + b"[]," * 70 + b'"' + b'\\"' * 400_000, "c.json")
+
+
 def test_brackets_in_strings_are_no_depth() -> None:
     text = json.dumps(["[" * 1000, '\\"' + "{" * 1000])
     assert jsonio.parse(text.encode(), "f") == json.loads(text)

@@ -82,7 +82,7 @@ CASES: dict[str, tuple[dict[str, str], list[str]]] = {
             "overlays/b.yaml": overlay("sb", "  criteria: {os: rhel}\n  constraints: [{name: OS.a.b, value: b}]\n"),
         },
         ["overlays/b.yaml:2:1: error: sa and sb answer the same requests, are "
-         "equally specific, and set constraints.OS.a.b.value differently: sb wins only by its name"],
+         "equally specific, and set constraints.OS.a.b differently: sb wins only by its name"],
     ),
     "no coin toss between relatives, strangers or equals": (
         {
@@ -108,6 +108,29 @@ CASES: dict[str, tuple[dict[str, str], list[str]]] = {
     "no display name": (
         {"registry.yaml": "components: [{name: a}]\n"},
         ["registry.yaml:1:14: warning: component 'a' has no displayName"],
+    ),
+    "unknown operator": (
+        {"overlays/x.yaml": OKE + "  constraints: [{name: K8s.a.b, value: '=> 1'}]\n"},
+        ["5:40: error: '=> 1' can never be evaluated: operators are >=, <=, ==, !=, >, <"],
+    ),
+    "missing manifest": (
+        {"overlays/x.yaml": OKE + "  componentRefs: [{name: kgateway, version: v9, manifestFiles: [../../etc/passwd]}]\n"},
+        ["5:65: error: manifest ../../etc/passwd does not exist"],
+    ),
+    "deleting what is not there": (
+        {"overlays/x.yaml": OKE + "  componentRefs: [{name: kai-schedulr, $patch: delete}]\n"},
+        ["5:19: warning: there is no component 'kai-schedulr' to delete below x (did you mean 'kai-scheduler'"],
+    ),
+    "parameter outside of a mixin": (
+        {"overlays/x.yaml": OKE + "  componentRefs: [{name: kgateway, version: '${v}'}]\n"},
+        ["5:45: warning: ${v} stays as it is: parameters are for mixins"],
+    ),
+    "coin toss over a whole override": (
+        {
+            "overlays/a.yaml": overlay("sa", "  criteria: {service: oke}\n  componentRefs: [{name: gpu-operator, overrides: {sandbox: {x: 1}}}]\n"),
+            "overlays/b.yaml": overlay("sb", "  criteria: {os: rhel}\n  componentRefs: [{name: gpu-operator, overrides: {sandbox: {y: 1}}}]\n"),
+        },
+        ["and set componentRefs.gpu-operator.overrides.sandbox differently"],
     ),
     "unread file": (
         {"cat.yaml": "kind: Other\n"},

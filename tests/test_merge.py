@@ -29,11 +29,12 @@ NAMES = st.sampled_from(["w", "x", "y"])
 COMPONENTS = st.fixed_dictionaries(
     {"name": NAMES},
     optional={
-        "version": st.sampled_from(["", "v1", "v2"]),
-        "overrides": st.dictionaries(KEYS, TREES, max_size=3),
-        "dependencyRefs": st.lists(NAMES, max_size=2, unique=True),
-        "manifestFiles": st.lists(st.sampled_from(["m1", "m2", "m3"]), max_size=3, unique=True),
-        "cleanup": st.booleans(),
+        "version": st.none() | st.sampled_from(["", "v1", "v2"]),
+        "overrides": st.none() | st.dictionaries(KEYS, TREES, max_size=3),
+        "dependencyRefs": st.none() | st.lists(NAMES, max_size=2, unique=True),
+        "manifestFiles": st.none()
+        | st.lists(st.sampled_from(["m1", "m2", "m3"]), max_size=3, unique=True),
+        "cleanup": st.none() | st.booleans(),
         "$patch": st.sampled_from(["delete", "replace"]),
     },
 )
@@ -44,7 +45,10 @@ SPECS = st.fixed_dictionaries(
         "componentRefs": st.lists(COMPONENTS, max_size=3, unique_by=lambda c: c["name"]),
         "constraints": st.lists(CONSTRAINTS, max_size=3, unique_by=lambda c: c["name"]),
     },
-    optional={"validation": st.dictionaries(st.sampled_from(["deployment"]), PHASES)},
+    optional={
+        "validation": st.none()
+        | st.dictionaries(st.sampled_from(["deployment"]), st.none() | PHASES),
+    },
 )
 
 
@@ -127,6 +131,10 @@ COMPONENT_CASES = [
     ("dependencyRefs", ["p"], ["q"], ["q"]),
     ("dependencyRefs", ["p"], [], ["p"]),
     ("manifestFiles", ["m1", "m2"], ["m2", "m3"], ["m1", "m2", "m3"]),
+    ("manifestFiles", ["m1"], None, ["m1"]),
+    ("overrides", {"a": 1}, None, {"a": 1}),
+    ("overrides", {"a": 1}, {"a": None}, {"a": None}),
+    ("cleanup", True, None, True),
     ("cleanup", True, False, True),
     ("cleanup", False, True, True),
     ("expectedResources", [{"kind": "A", "name": "a"}], [], [{"kind": "A", "name": "a"}]),

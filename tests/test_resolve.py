@@ -14,7 +14,8 @@ from aicr import yamlio
 from aicr.catalog import Catalog
 from aicr.errors import InvalidRequest
 from aicr.hydrate import hydrate
-from aicr.resolve import deployment_order, resolve
+from aicr.order import deployment_order
+from aicr.resolve import resolve
 from tests.conftest import criteria_of, families
 
 NAMES = [
@@ -158,6 +159,24 @@ def test_a_snapshot_leaves_out_what_it_fails(builtin: Catalog) -> None:
         "actual": "v1.31.2-eks-1",
         "reason": "expected >= 1.32.4, got v1.31.2-eks-1",
     }
+
+
+def test_what_a_snapshot_rules_out_is_not_called_unknown(builtin: Catalog) -> None:
+    """The exclusion is the reason, and nothing that builds on it is worth proposing."""
+    given = {"service": "eks", "accelerator": "h100", "intent": "training", "os": "ubuntu"}
+    recipe = resolve(builtin, criteria_of(builtin, **given), READINGS)
+    assert recipe.warnings == ()
+    assert recipe.messages[0] == (
+        "overlay h100-eks-training is left out: K8s.server.version: "
+        "expected >= 1.32.4, got v1.31.2-eks-1"
+    )
+
+
+def test_a_missing_values_file_is_said_with_the_recipe(external: External) -> None:
+    spec = "{criteria: {service: oke}, componentRefs: [{name: kgateway, valuesFile: components/x.yaml}]}"
+    catalog = catalogs.load(external({"overlays/x.yaml": overlay("x", spec)}))
+    warnings = resolve(catalog, criteria_of(catalog, service="oke")).warnings
+    assert warnings[0] == "component kgateway: values file components/x.yaml does not exist"
 
 
 def test_a_child_of_an_excluded_overlay_is_excluded_too(external: External) -> None:

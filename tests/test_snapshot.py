@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from aicr.catalog import Catalog
+from aicr.criteria import fields_of
 from aicr.errors import InvalidRequest
-from aicr.snapshot import criteria_of, reading, readings
+from aicr.snapshot import criteria_of, oddities, reading, readings
 
 
 def snapshot(kind: str, subtype: str, **data: Any) -> dict[str, Any]:
@@ -45,6 +46,35 @@ def test_an_unknown_gpu_is_said_not_guessed(builtin: Catalog, model: str) -> Non
     found, (warning,) = criteria_of(readings(document, "s.yaml"), builtin.fields, "s.yaml")
     assert found == {}
     assert model in warning.message
+
+
+@pytest.mark.parametrize(
+    ("document", "words"),
+    [
+        ({"measurement": []}, ["measurement has no effect", "has no measurements"]),
+        (
+            {"measurements": [{"type": "Gpu"}]},
+            ["measurements[0].type 'Gpu' is no measurement type"],
+        ),
+        (
+            {"measurements": [{"type": "OS", "subtypes": [{"name": "release"}]}]},
+            ["measurements[0].subtypes[0].name has no effect"],
+        ),
+        (snapshot("OS", "release", ID="ubuntu"), []),
+    ],
+)
+def test_what_nothing_will_read_is_said(document: Any, words: list[str]) -> None:
+    found = [d.message for d in oddities(document, "s.yaml")]
+    assert len(found) == len(words)
+    assert all(word in text for word, text in zip(words, found, strict=True))
+
+
+def test_a_model_of_several_words_is_detected() -> None:
+    values = [{"name": "rtx-6000", "detect": ["rtx pro 6000"]}, {"name": "rtx", "detect": []}]
+    fields = fields_of({"accelerator": {"values": values}})
+    document = snapshot("GPU", "smi", **{"gpu.model": "NVIDIA RTX PRO 6000 Blackwell"})
+    found, _ = criteria_of(readings(document, "s.yaml"), fields, "s.yaml")
+    assert found == {"accelerator": "rtx-6000"}
 
 
 def test_readings_keep_dots_and_slashes_in_keys() -> None:

@@ -52,6 +52,14 @@ def test_special_files_are_refused(external: External) -> None:
         read_external(directory)
 
 
+def test_names_that_are_no_text_are_refused(external: External) -> None:
+    directory = external({"overlays/a.yaml": ""})
+    with open(os.fsencode(directory) + b"/overlays/\xff.yaml", "wb"):
+        pass
+    with pytest.raises(InvalidRequest, match="file name is not UTF-8"):
+        read_external(directory)
+
+
 def test_large_files_are_refused(external: External) -> None:
     directory = external({})
     with open(f"{directory}/big.bin", "wb") as f:

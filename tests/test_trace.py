@@ -12,6 +12,7 @@ from aicr import catalog as catalogs
 from aicr import yamlio
 from aicr.catalog import Catalog
 from aicr.hydrate import hydrate
+from aicr.positions import unmark
 from aicr.resolve import resolve
 from aicr.trace import Leaf, leaves, plain, traced
 from tests.conftest import ROOT, criteria_of, families
@@ -36,7 +37,7 @@ def values_of(file: str) -> dict[tuple[int, int], list[Any]]:
 
     def walk(value: Any, positions: Any) -> None:
         place = positions if isinstance(positions, int) else positions[0]
-        found.setdefault(yamlio.unmark(place), []).append(value)
+        found.setdefault(unmark(place), []).append(value)
         if isinstance(value, dict):
             for key, below in value.items():
                 walk(below, positions[1][key])
@@ -118,3 +119,24 @@ def test_emptiness_has_an_origin_too(builtin: Catalog) -> None:
         "overlays/components/gpu-operator/values.yaml",
         "overlays/kind.yaml",
     ]
+
+
+def test_a_map_remembers_the_scalar_it_replaced(external: External) -> None:
+    overlay = (
+        "metadata: {name: x}\nspec: {criteria: {service: oke}, componentRefs: [{name: w, "
+        "valuesFile: components/w/values.yaml, overrides: {f: {a: 2}}}]}\n"
+    )
+    files = {"overlays/x.yaml": overlay, "components/w/values.yaml": "f: 1\n"}
+    catalog = catalogs.load(external(files))
+    tree = traced(catalog, resolve(catalog, criteria_of(catalog, service="oke")), "v")
+    assert [e.value for e in tree["components"]["w"]["values"]["f"]["a"].history] == [1, 2]
+
+
+def test_what_is_stated_empty_is_not_there(external: External) -> None:
+    overlay = (
+        "metadata: {name: x}\nspec: {criteria: {service: oke}, componentRefs: "
+        "[{name: w, namespace: '', version: null, dependencyRefs: []}]}\n"
+    )
+    catalog = catalogs.load(external({"overlays/x.yaml": overlay}))
+    tree = traced(catalog, resolve(catalog, criteria_of(catalog, service="oke")), "v")
+    assert set(tree["components"]["w"]) == {"name", "type", "source"}

@@ -14,6 +14,7 @@ from ruamel.yaml import YAML
 
 from aicr import yamlio
 from aicr.diagnostics import InvalidDocument
+from aicr.positions import place_of
 
 NASTY = [
     "", " ", "~", "null", "Null", "NULL", "true", "True", "yes", "no", "Yes", "NO", "on", "off",
@@ -106,10 +107,10 @@ def test_tags_anchors_and_merge_keys() -> None:
 
 def test_positions_are_those_of_values_and_of_keys_of_maps() -> None:
     _, positions = yamlio.parse(b"a:\n  b:\n    - c\n    - {d: e}\n", "f")
-    assert yamlio.place_of(positions, ("a",)) == (1, 1)
-    assert yamlio.place_of(positions, ("a", "b", 0)) == (3, 7)
-    assert yamlio.place_of(positions, ("a", "b", 1, "d")) == (4, 11)
-    assert yamlio.place_of(positions, ("a", "nothing", "below")) == (1, 1)
+    assert place_of(positions, ("a",)) == (1, 1)
+    assert place_of(positions, ("a", "b", 0)) == (3, 7)
+    assert place_of(positions, ("a", "b", 1, "d")) == (4, 11)
+    assert place_of(positions, ("a", "nothing", "below")) == (1, 1)
 
 
 def laughs(levels: int) -> bytes:
@@ -125,6 +126,14 @@ HOSTILE: dict[str, tuple[bytes, int, str]] = {
     "alias bomb": (laughs(9), 6, "aliases"),
     "alias bomb in maps": (laughs(7).replace(b"[", b"[{k: v}, "), 5, "aliases"),
     "self reference": (b"a: &a\n  b: *a\n", 2, "alias"),
+    "deep by aliases": (
+        "\n".join(
+            ["a0: &a0 {x: 1}"]
+            + [f"a{i}: &a{i} " + "{k: " * 50 + f"*a{i - 1}" + "}" * 50 for i in range(1, 40)]
+        ).encode(),
+        3,
+        "nested",
+    ),
     "unknown alias": (b"a: 1\nb: *nope\n", 2, "nope"),
     "anchor twice": (b"a: &x 1\nb: &x 2\n", 2, "twice"),
     "anchor on key": (b"&x a: 1\n", 1, "anchor"),

@@ -8,16 +8,18 @@ from typing import Any
 import click
 
 from aicr import catalog as catalogs
-from aicr import jsonio
+from aicr import jsonio, yamlio
 from aicr._version import __version__
 from aicr.catalog import Catalog
 from aicr.cli import output
 from aicr.cli.options import FIELDS, data_option, format_option
-from aicr.criteria import API_VERSION, SYNONYMS
-from aicr.diff import ADD, FORMAT_VERSION, REMOVE, Difference, differences
-from aicr.errors import InvalidRequest
+from aicr.criteria import SYNONYMS
+from aicr.diagnostics import did_you_mean
+from aicr.diff import ADD, FORMAT_VERSION, REPLACE, Difference, differences
+from aicr.errors import InvalidRequest, NotFound
 from aicr.hydrate import component_values
 from aicr.inputs import read_document
+from aicr.recipefile import check
 from aicr.request import Sources, recipe_for
 
 BUILTIN = "builtin"
@@ -75,22 +77,23 @@ def _catalog_view(operand: str) -> dict[str, Any]:
             o["name"]: {
                 "base": o["base"],
                 "criteria": o["criteria"],
-                "layers": {layer["label"]: layer["spec"] for layer in o["layers"]},
+                "layers": [{"layer": y["label"], "spec": y["spec"]} for y in o["layers"]],
             }
             for o in overlays
         },
-        "values": {path: v["values"] for path, v in data["values"].items()},
+        "values": {
+            path: {**({"$base": v["base"]} if v["base"] else {}), **v["values"]}
+            for path, v in data["values"].items()
+        },
+        "files": data["files"],
     }
 
 
 def _recipe_view(catalog: Catalog, operand: str) -> dict[str, Any]:
     """A recipe as what it deploys: components with values, constraints, order, validation."""
     recipe = _recipe(catalog, operand)
-    refs = recipe.get("componentRefs")
-    if not isinstance(refs, list) or not all(isinstance(c, dict) and "name" in c for c in refs):
-        raise InvalidRequest(f"{operand} is no recipe: componentRefs must be a list of components")
     components = {}
-    for ref in refs:
+    for ref in recipe["componentRefs"]:
         shown = {k: v for k, v in ref.items() if k not in ("name", "valuesFile", "overrides")}
         values = component_values(catalog, ref)
         components[ref["name"]] = {**shown, "values": values}
@@ -100,13 +103,14 @@ def _recipe_view(catalog: Catalog, operand: str) -> dict[str, Any]:
 
 def _recipe(catalog: Catalog, operand: str) -> dict[str, Any]:
     if "=" in operand and not os.path.exists(operand) and "://" not in operand:
-        return recipe_for(catalog, _criteria(operand)).document(__version__)
-    document, _ = read_document(operand, "diff")
-    if not isinstance(document, dict):
-        raise InvalidRequest(f"{operand} is no recipe")
-    if document.get("apiVersion") not in (None, API_VERSION):
-        raise InvalidRequest(f'{operand}: invalid apiVersion, expected "{API_VERSION}"')
-    return document
+        recipe = recipe_for(catalog, _criteria(operand))
+        output.warn(f"{operand}: {message}" for message in recipe.messages)
+        return recipe.document(__version__)
+    try:
+        document, _ = read_document(operand, "diff")
+    except NotFound as e:
+        raise NotFound(f"{e.message} (criteria are written field=value)") from None
+    return check(document, operand)
 
 
 def _criteria(text: str) -> Sources:
@@ -114,13 +118,16 @@ def _criteria(text: str) -> Sources:
     for part in text.split(","):
         key, _, value = part.partition("=")
         key = SYNONYMS.get(key.strip(), key.strip())
-        if key == "nodes" and value.strip().isdigit():
+        if key in given or (key == "nodes" and nodes):
+            raise InvalidRequest(f"{text!r} states {key} twice")
+        if key == "nodes" and value.strip().isdecimal() and value.strip().isascii():
             nodes = int(value)
         elif key in FIELDS:
             given[key] = value
         else:
+            near = did_you_mean(key, [*FIELDS, "nodes"])
             raise InvalidRequest(
-                f"{part!r} in {text!r} is no criterion: write field=value,… "
+                f"{part!r} in {text!r} is no criterion: {near} write field=value,… "
                 f"with the fields {', '.join(FIELDS)} or nodes"
             )
     return Sources(given, nodes)
@@ -128,9 +135,10 @@ def _criteria(text: str) -> Sources:
 
 def _text(difference: Difference) -> str:
     path = ".".join(difference.path)
-    old, new = jsonio.compact(difference.old), jsonio.compact(difference.new)
-    if difference.kind == ADD:
-        return f"+ {path}: {new}\n"
-    if difference.kind == REMOVE:
-        return f"- {path}: {old}\n"
-    return f"~ {path}: {old} -> {new}\n"
+    if difference.kind == REPLACE:
+        return f"~ {path}: {jsonio.compact(difference.old)} -> {jsonio.compact(difference.new)}\n"
+    sign, value = ("+", difference.new) if difference.kind == ADD else ("-", difference.old)
+    if not isinstance(value, dict | list) or not value:
+        return f"{sign} {path}: {jsonio.compact(value)}\n"
+    body = "".join(f"{sign}     {line}\n" for line in yamlio.dump(value).splitlines())
+    return f"{sign} {path}:\n{body}"

@@ -21,7 +21,8 @@ from aicr.request import recipe_for
 def command(selector: str, strict: bool, output_format: str, **params: Any) -> None:
     """Show the history of a value, oldest layer first: who set it, where, and to what.
 
-    PATH is a selector of `aicr query`; of a map or list, every value below it is shown.
+    PATH is a selector as in `aicr query`, which may go on into lists, by index or by the name of
+    an item. Of a map or list, every value below it is shown.
 
     \b
     aicr explain components.gpu-operator.values.driver.version \\
@@ -30,7 +31,7 @@ def command(selector: str, strict: bool, output_format: str, **params: Any) -> N
     catalog = open_catalog(params)
     recipe = recipe_for(catalog, sources_of(params))
     found = explain(catalog, recipe, __version__, selector)
-    output.warn(recipe.warnings, strict)
+    output.warn(recipe.messages, strict)
     if output_format == "json":
         body = {
             "formatVersion": FORMAT_VERSION,

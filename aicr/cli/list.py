@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import product
 from typing import Any
 
 import click
@@ -12,7 +13,7 @@ from aicr import jsonio
 from aicr.catalog import Catalog
 from aicr.cli import output
 from aicr.cli.options import data_option, format_option
-from aicr.criteria import Criteria
+from aicr.criteria import ANY, Criteria, specificity
 from aicr.resolve import resolve
 
 FORMAT_VERSION = "1.0"
@@ -30,11 +31,14 @@ KINDS: dict[str, str | None] = {
 
 
 @click.command("list")
-@click.argument("kind", type=click.Choice(list(KINDS)))
+@click.argument("kind", type=click.Choice(list(KINDS)), metavar="KIND")
 @data_option
 @format_option("table", "json", default="table")
 def command(kind: str, data_dir: str | None, output_format: str) -> None:
-    """List criteria values, components, overlays, or every distinct recipe."""
+    """List criteria values, components, overlays, or every distinct recipe.
+
+    KIND is services, accelerators, intents, os, platforms, components, overlays or recipes.
+    """
     catalog = catalogs.load(data_dir)
     rows = _rows(catalog, kind)
     if output_format == "json":
@@ -94,19 +98,32 @@ def _overlays(catalog: Catalog) -> list[dict[str, Any]]:
 
 
 def _recipes(catalog: Catalog) -> list[dict[str, Any]]:
-    """One row per distinct answer: asking for exactly what an overlay names gives its recipe."""
+    """One row per distinct answer, with the shortest request that gets it."""
+    rules = [r["criteria"] for r in catalog.overlays.values() if r["criteria"]]
+    choices = {
+        name: [ANY, *_named(rules, name, field.values)] for name, field in catalog.fields.items()
+    }
+    nodes = sorted({rule.get("nodes", 0) for rule in rules} | {0})
+    requests = [
+        Criteria(dict(zip(choices, values, strict=True)), count)
+        for values in product(*choices.values())
+        for count in nodes
+    ]
     answers: dict[tuple[str, ...], dict[str, Any]] = {}
-    rules = [{}, *(r["criteria"] for r in catalog.overlays.values() if r["criteria"])]
-    for rule in rules:
-        given = {k: v for k, v in rule.items() if k != "nodes"}
-        recipe = resolve(catalog, Criteria.of(catalog.fields, given, rule.get("nodes", 0)))
+    for request in sorted(requests, key=lambda r: specificity(r.document())):
+        recipe = resolve(catalog, request)
         row = {
-            "criteria": _criteria(rule),
+            "criteria": str(request).replace(", ", ",") if not request.is_open else ANY,
             "components": len(recipe.order),
             "overlays": list(recipe.applied),
         }
         answers.setdefault(recipe.applied, row)
     return list(answers.values())
+
+
+def _named(rules: list[Mapping[str, Any]], field: str, values: list[str]) -> list[str]:
+    """The values of a field that some overlay names: no other changes an answer."""
+    return [value for value in values if any(rule.get(field) == value for rule in rules)]
 
 
 def _criteria(rule: Mapping[str, Any] | None) -> str:

@@ -6,10 +6,11 @@ import os
 import sys
 from collections.abc import Callable
 from importlib import import_module
-from typing import Any
+from typing import Any, TypedDict
 
 import click
 
+from aicr import jsonio
 from aicr._version import __version__
 from aicr.diagnostics import InvalidDocument, did_you_mean
 from aicr.errors import (
@@ -35,6 +36,14 @@ COMMANDS = {
 
 # Commands whose exit code 1 is an answer: mistakes on their command line exit 2.
 _ONE_IS_AN_ANSWER = ("diff",)
+
+
+class Run(TypedDict):
+    """What is known of a run while it runs: its global flags and its command."""
+
+    debug: bool
+    log_json: bool
+    command: str | None
 
 
 class Commands(click.Group):
@@ -71,61 +80,67 @@ class UnknownCommand(click.UsageError):
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, "-v", "--version", message="aicr version %(version)s")
-@click.option("--debug", is_flag=True, envvar="AICR_DEBUG", help="Show tracebacks.")
+@click.option("--debug", is_flag=True, envvar="AICR_DEBUG", help="Show where a bug of aicr is.")
 @click.option("--log-json", is_flag=True, envvar="AICR_LOG_JSON", help="Messages as JSON lines.")
 @click.pass_context
 def aicr(ctx: click.Context, debug: bool, log_json: bool) -> None:
     """Compile a few words about a GPU cluster into a validated software stack."""
-    ctx.obj = {"debug": debug, "log_json": log_json}
+    ctx.obj.update(debug=debug, log_json=log_json, command=ctx.invoked_subcommand)
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a command line and return its exit code (contract section 15)."""
     arguments = sys.argv[1:] if arguments is None else arguments
+    run: Run = {"debug": False, "log_json": False, "command": None}
     try:
-        result = aicr.main(arguments, "aicr", standalone_mode=False)
-        sys.stdout.flush()
+        result = aicr.main(arguments, "aicr", standalone_mode=False, obj=run)
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except (Exception, KeyboardInterrupt) as e:  # noqa: BLE001 (the table below decides)
         report = next(handler for kind, handler in _REPORTS if isinstance(e, kind))
-        return report(e, arguments)
+        return report(e, run)
     return result if isinstance(result, int) else 0
 
 
-def _unknown_command(e: Any, _arguments: list[str]) -> int:
-    return _fail(e.format_message(), EXIT_UNKNOWN_COMMAND)
+def _unknown_command(e: Any, run: Run) -> int:
+    return _fail(e.format_message(), EXIT_UNKNOWN_COMMAND, run)
 
 
-def _help(e: Any, _arguments: list[str]) -> int:
+def _help(e: Any, _run: Run) -> int:
     click.echo(e.format_message())
     return 0
 
 
-def _usage(e: Any, arguments: list[str]) -> int:
+def _usage(e: Any, run: Run) -> int:
     usage = f"{e.ctx.get_usage()}\n" if e.ctx else ""
-    return _fail(usage + e.format_message(), _usage_code(arguments))
+    return _fail(usage + e.format_message(), _usage_code(run), run)
 
 
-def _interrupted(_e: Any, _arguments: list[str]) -> int:
+def _interrupted(_e: Any, _run: Run) -> int:
     return EXIT_INTERRUPTED
 
 
-def _reader_gone(_e: Any, _arguments: list[str]) -> int:
+def _reader_gone(_e: Any, run: Run) -> int:
     """Whoever read our output has gone (| head): nothing to report, nobody to report it to."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return EXIT_USAGE
+    return _usage_code(run)
 
 
-def _bug(e: Any, arguments: list[str]) -> int:
-    if "--debug" in arguments or os.environ.get("AICR_DEBUG"):
+def _bug(e: Any, run: Run) -> int:
+    if run["debug"]:
         raise e
     text = f"{type(e).__name__}: {e}; this is a bug in aicr, --debug shows where"
-    return _refused(Internal(text), arguments)
+    return _refused(Internal(text), run)
 
 
-def _refused(error: Any, arguments: list[str]) -> int:
-    if "--log-json" in arguments or os.environ.get("AICR_LOG_JSON"):
-        from aicr import jsonio
+def _unreadable(e: Any, run: Run) -> int:
+    """An I/O failure that no boundary has put into words: the system's own, with the file."""
+    name = f"{e.filename}: " if e.filename else ""
+    return _refused(InvalidRequest(f"{name}{e.strerror or e}"), run)
 
+
+def _refused(error: Any, run: Run) -> int:
+    if run["log_json"]:
         body = {"level": "ERROR", "code": error.code, "msg": error.message, **error.details}
         return _fail(jsonio.compact(body), error.exit_code)
     if isinstance(error, InvalidDocument) and len(error.diagnostics) > 1:
@@ -134,18 +149,19 @@ def _refused(error: Any, arguments: list[str]) -> int:
     return _fail(" ".join(str(error).splitlines()), error.exit_code)
 
 
-def _usage_code(arguments: list[str]) -> int:
-    answers = any(a in _ONE_IS_AN_ANSWER for a in arguments[:1])
-    return InvalidRequest.exit_code if answers else EXIT_USAGE
+def _usage_code(run: Run) -> int:
+    return InvalidRequest.exit_code if run["command"] in _ONE_IS_AN_ANSWER else EXIT_USAGE
 
 
-def _fail(text: str, code: int) -> int:
+def _fail(text: str, code: int, run: Run | None = None) -> int:
+    if run and run["log_json"]:
+        text = jsonio.compact({"level": "ERROR", "msg": text})
     click.echo(text, err=True)
     return code
 
 
 # What becomes of each kind of exception: the first that fits.
-_REPORTS: tuple[tuple[type[BaseException], Callable[[Any, list[str]], int]], ...] = (
+_REPORTS: tuple[tuple[type[BaseException], Callable[[Any, Run], int]], ...] = (
     (UnknownCommand, _unknown_command),
     (click.exceptions.NoArgsIsHelpError, _help),
     (click.UsageError, _usage),
@@ -153,6 +169,7 @@ _REPORTS: tuple[tuple[type[BaseException], Callable[[Any, list[str]], int]], ...
     (KeyboardInterrupt, _interrupted),
     (BrokenPipeError, _reader_gone),
     (AicrError, _refused),
+    (OSError, _unreadable),
     (Exception, _bug),
 )
 

@@ -21,9 +21,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 def once(ctx: click.Context, param: click.Parameter, value: tuple[Any, ...]) -> Any:
     """The single value of an option that must not be given twice."""
     if len(value) > 1:
-        raise InvalidRequest(
-            f"flag --{(param.name or '').replace('_', '-')} can only be specified once"
-        )
+        raise InvalidRequest(f"flag {param.opts[0]} can only be specified once")
     return value[0] if value else None
 
 

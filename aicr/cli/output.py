@@ -28,8 +28,11 @@ def document(value: Any, output_format: str) -> str:
 def emit(text: str, target: str | None = None) -> None:
     """Text to stdout, or to a file that then holds all of it or is not touched."""
     if target is None or target in STDOUT:
-        # Not sys.stdout.write: its encoding is the locale's, ours is always UTF-8.
-        sys.stdout.buffer.write(text.encode())
+        if sys.stdout is None:
+            raise InvalidRequest("standard output is closed; name a file (--output)")
+        # Not sys.stdout.write: its encoding is the locale's, ours is always UTF-8 (and file names
+        # that are none come out as they are).
+        sys.stdout.buffer.write(text.encode("utf-8", "surrogateescape"))
         sys.stdout.buffer.flush()
         return
     write_file(target, text.encode())
@@ -47,20 +50,35 @@ def write_file(path: str, data: bytes) -> None:
             with open(path, "wb") as f:
                 f.write(data)
             return
-        target = os.path.realpath(path)
-        staged = f"{target}.{os.getpid()}.tmp"
-        try:
-            with open(os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666), "wb") as f:
-                f.write(data)
-                f.flush()
-                os.fsync(f.fileno())
-            os.replace(staged, target)
-        finally:
-            if os.path.exists(staged):
-                os.unlink(staged)
+        _replace(os.path.realpath(path), data)
     except (OSError, ValueError) as e:
         reason = getattr(e, "strerror", None) or str(e)
         raise InvalidRequest(f'cannot write output file "{path}": {reason} (--output)') from None
+
+
+def _replace(target: str, data: bytes) -> None:
+    from tempfile import mkstemp
+
+    handle, staged = mkstemp(dir=os.path.dirname(target), prefix=".aicr-")
+    try:
+        with open(handle, "wb") as f:
+            f.write(data)
+            f.flush()
+            os.fsync(f.fileno())
+        os.chmod(staged, _mode_of(target))
+        os.replace(staged, target)
+    except BaseException:
+        os.unlink(staged)
+        raise
+
+
+def _mode_of(target: str) -> int:
+    """The mode of the file that is replaced, or what a new file would get."""
+    if os.path.exists(target):
+        return stat.S_IMODE(os.stat(target).st_mode)
+    mask = os.umask(0)
+    os.umask(mask)
+    return 0o666 & ~mask
 
 
 def warn(messages: Iterable[str], strict: bool = False) -> None:

@@ -37,7 +37,7 @@ def command(ctx: click.Context, /, strict: bool, output_format: str, **params: A
         # AICR prints lists that are not there as null in JSON and as [] in YAML.
         document["metadata"] = {k: [] if v is None else v for k, v in document["metadata"].items()}
     value = select(document, selector)
-    output.warn(recipe.warnings, strict)
+    output.warn(recipe.messages, strict)
     output.emit(render(value, output_format))
 
 

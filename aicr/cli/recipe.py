@@ -27,7 +27,7 @@ def command(strict: bool, output_format: str, **params: Any) -> None:
     target = params.pop("output")
     kubeconfig = _kubeconfig_for_target(params, target)
     recipe = recipe_for(open_catalog(params), sources_of(params))
-    output.warn(recipe.warnings, strict)
+    output.warn(recipe.messages, strict)
     document = recipe.document(__version__)
     text = (
         _table(document) if output_format == "table" else output.document(document, output_format)
@@ -70,6 +70,10 @@ def _table(recipe: dict[str, Any]) -> str:
     facts = [
         ("criteria", ", ".join(f"{k}={v}" for k, v in recipe["criteria"].items())),
         ("overlays", ", ".join(recipe["metadata"]["appliedOverlays"])),
+        *(
+            ("left out", f"{w['overlay']} ({w['constraint']}: {w['reason']})")
+            for w in recipe["metadata"].get("constraintWarnings", [])
+        ),
         *((c["name"], c["value"]) for c in recipe.get("constraints", [])),
     ]
     return (

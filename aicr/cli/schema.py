@@ -12,8 +12,12 @@ from aicr.diagnostics import did_you_mean
 from aicr.errors import NotFound
 
 
+def _complete(_ctx: click.Context, _param: click.Parameter, word: str) -> list[str]:
+    return [kind for kind in _kinds() if kind.startswith(word)]
+
+
 @click.command("schema")
-@click.argument("kind", required=False, metavar="[KIND]", shell_complete=lambda *_: _kinds())
+@click.argument("kind", required=False, metavar="[KIND]", shell_complete=_complete)
 def command(kind: str | None) -> None:
     """Print the JSON Schema of KIND; without KIND, list the kinds.
 

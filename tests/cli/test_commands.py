@@ -123,10 +123,39 @@ class TestDiff:
         assert ran.code == 1
         assert f'~ {path}: "580.105.08" -> "1.2.3"\n' in ran.out
 
+    def test_the_order_of_mixins_and_the_base_of_values_are_differences(
+        self, aicr: Aicr, write: Write
+    ) -> None:
+        def catalog(name: str, mixins: str, base: str) -> str:
+            root = f"{name}/overlays"
+            tmp = write({
+                f"{name}/registry.yaml": "kind: ComponentRegistry\n",
+                f"{root}/m1.yaml": "kind: RecipeMixin\nmetadata: {name: m1}\nspec: {componentRefs: [{name: a, version: v1}]}\n",
+                f"{root}/m2.yaml": "kind: RecipeMixin\nmetadata: {name: m2}\nspec: {componentRefs: [{name: a, version: v2}]}\n",
+                f"{root}/x.yaml": f"metadata: {{name: x}}\nspec: {{criteria: {{}}, mixins: [{mixins}]}}\n",
+                f"{name}/components/a/values-1.yaml": f"$base: components/a/{base}.yaml\n",
+                f"{name}/components/a/b1.yaml": "a: 1\n",
+                f"{name}/components/a/b2.yaml": "a: 2\n",
+            })  # fmt: skip
+            return str(tmp / name)
+
+        a, b, c = (
+            catalog("a", "m1, m2", "b1"),
+            catalog("b", "m2, m1", "b1"),
+            catalog("c", "m1, m2", "b2"),
+        )
+        assert aicr("diff", a, a) == (0, "", "")
+        assert "overlays.x.layers" in aicr("diff", a, b).out
+        assert "values-1.yaml.$base" in aicr("diff", a, c).out
+
+    def test_warnings_are_said_with_the_side_they_belong_to(self, aicr: Aicr) -> None:
+        ran = aicr("diff", "service=eks,os=rhel", "service=eks")
+        assert "warning: service=eks,os=rhel: os=rhel has no effect" in ran.err
+
     def test_what_is_no_recipe(self, aicr: Aicr, write: Write) -> None:
         tmp = write({"x.yaml": "a: 1\n"})
         ran = aicr("diff", str(tmp / "x.yaml"), self.A)
-        assert (ran.code, "is no recipe" in ran.err) == (2, True)
+        assert (ran.code, "componentRefs must be a list" in ran.err) == (2, True)
 
 
 class TestLint:

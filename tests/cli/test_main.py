@@ -56,6 +56,13 @@ EXITS = [
     ("diff service=eks", 2, "Missing argument 'B'"),
     ("diff service=eks intent", 3, "no such file: intent"),
     ("diff service=eks what=ever", 2, "'what=ever' in 'what=ever' is no criterion"),
+    ("diff service=eks,service=gke service=eks", 2, "states service twice"),
+    ("diff servce=eks service=eks", 2, "did you mean 'service'?"),
+    ("diff eks gke", 3, "no such file: eks (criteria are written field=value)"),
+    ("diff nodes=² service=eks", 2, "is no criterion"),
+    ("--log-json diff --bad x y", 2, "No such option"),
+    ("recipe --service eks --kubeconfig /kc", 2, "--kubeconfig has no effect"),
+    ("recipe --format json --format yaml --service eks", 2, "flag --format can only be specified once"),
     ("diff builtin service=eks", 2, "cannot compare a catalog with a recipe"),
     ("list nothing", 1, "'nothing' is not one of"),
     ("schema Recipie", 3, "did you mean 'Recipe"),
@@ -103,6 +110,20 @@ def test_messages_as_json_lines(aicr: Aicr) -> None:
     ran = aicr("--log-json", "recipe", "--service", "x")
     error = json.loads(ran.err)
     assert (error["level"], error["code"], error["requested"]) == ("ERROR", "INVALID_REQUEST", "x")
+
+
+def test_environment_flags_are_read_like_flags(aicr: Aicr, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AICR_LOG_JSON", "false")
+    assert aicr("recipe", "--service", "x").err.startswith("[INVALID_REQUEST] ")
+    monkeypatch.setenv("AICR_LOG_JSON", "true")
+    assert json.loads(aicr("recipe", "--service", "x").err)["code"] == "INVALID_REQUEST"
+    assert "No such option" in json.loads(aicr("recipe", "--bogus").err)["msg"]
+
+
+def test_a_full_disk_is_the_systems_word(aicr: Aicr) -> None:
+    line = f"{sys.executable} -m aicr recipe --service eks --intent any > /dev/full"
+    done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (2, "[INVALID_REQUEST] No space left on device\n")
 
 
 def test_a_bug_is_called_one_and_debug_shows_it(
@@ -164,6 +185,13 @@ class TestOutputFiles:
     @pytest.mark.parametrize("target", ["-", "", "stdout://", "/dev/stdout"])
     def test_ways_to_say_stdout(self, aicr: Aicr, target: str) -> None:
         assert aicr("recipe", "--service", "eks", "-o", target).out.startswith("kind: RecipeResult")
+
+    def test_the_mode_of_a_file_is_kept(self, aicr: Aicr, tmp_path: Path) -> None:
+        target = tmp_path / "r.yaml"
+        target.touch(mode=0o600)
+        target.chmod(0o600)
+        assert aicr("recipe", "--service", "eks", "-o", str(target)).code == 0
+        assert target.stat().st_mode & 0o777 == 0o600
 
     def test_a_link_is_followed_not_replaced(self, aicr: Aicr, tmp_path: Path) -> None:
         (tmp_path / "real").mkdir()

@@ -1,0 +1,56 @@
+"""Recipes that were handed in: the shape that everything else may rely on.
+
+By hand and not by a model: a recipe file is read on the hot path of bundles and requests, and what
+people write by hand leaves most of it out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from aicr.criteria import API_VERSION
+from aicr.errors import InvalidRequest
+from aicr.resolve import KIND
+
+KINDS = ("", KIND, "Recipe")
+_TEXT = ("namespace", "chart", "type", "source", "version", "tag", "path", "valuesFile")
+_TEXTS = ("dependencyRefs", "manifestFiles", "patches")
+
+
+def check(document: Any, name: str) -> dict[str, Any]:
+    """The document, when it has the shape of a recipe; null fields are as good as absent ones.
+
+    Raises InvalidRequest naming the field. `name` is the file or source for messages.
+    """
+    if not isinstance(document, dict):
+        raise InvalidRequest(f"{name}: a recipe must be a map")
+    if (document.get("kind") or "") not in KINDS:
+        raise InvalidRequest(f'{name}: invalid kind "{document["kind"]}", expected "{KIND}"')
+    if document.get("apiVersion") not in (None, "", API_VERSION):
+        raise InvalidRequest(f'{name}: invalid apiVersion, expected "{API_VERSION}"')
+    refs = document.get("componentRefs")
+    if not isinstance(refs, list):
+        raise InvalidRequest(f"{name}: componentRefs must be a list of components")
+    names: set[str] = set()
+    for i, ref in enumerate(refs):
+        where = f"{name}: componentRefs[{i}]"
+        _check_component(ref, where)
+        if ref["name"] in names:
+            raise InvalidRequest(f"{where}: component {ref['name']!r} stands twice")
+        names.add(ref["name"])
+    return document
+
+
+def _check_component(ref: Any, where: str) -> None:
+    if not isinstance(ref, dict) or not isinstance(ref.get("name"), str):
+        raise InvalidRequest(f"{where} must be a map with a name")
+    for key in _TEXT:
+        if not isinstance(ref.get(key, ""), str | None):
+            raise InvalidRequest(f"{where}.{key} must be text")
+    for key in _TEXTS:
+        value = ref.get(key) or []
+        if not isinstance(value, list) or not all(isinstance(v, str) for v in value):
+            raise InvalidRequest(f"{where}.{key} must be a list of texts")
+    if not isinstance(ref.get("overrides") or {}, Mapping):
+        raise InvalidRequest(f"{where}.overrides must be a map")

@@ -1,0 +1,66 @@
+"""The shape of recipes that are handed in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from aicr.catalog import Catalog
+from aicr.errors import InvalidRequest
+from aicr.recipefile import check
+from aicr.resolve import resolve
+from tests.conftest import families
+
+
+def test_what_we_print_is_accepted(builtin: Catalog) -> None:
+    for criteria in families(builtin).values():
+        document = resolve(builtin, criteria).document("v")
+        assert check(document, "r.yaml") is document
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"componentRefs": [{"name": "a"}]},
+        {"kind": "Recipe", "componentRefs": []},
+        {"componentRefs": [{"name": "a", "version": None, "overrides": None, "patches": None}]},
+    ],
+)
+def test_what_people_leave_out_may_be_left_out(document: Any) -> None:
+    assert check(document, "r.yaml") is document
+
+
+@pytest.mark.parametrize(
+    ("document", "words"),
+    [
+        ([], "a recipe must be a map"),
+        ({"kind": "Snapshot", "componentRefs": []}, 'invalid kind "Snapshot"'),
+        ({"apiVersion": "v1", "componentRefs": []}, "invalid apiVersion"),
+        ({}, "componentRefs must be a list"),
+        ({"componentRefs": {"a": "b"}}, "componentRefs must be a list"),
+        ({"componentRefs": ["a"]}, "componentRefs[0] must be a map with a name"),
+        ({"componentRefs": [{"name": {}}]}, "componentRefs[0] must be a map with a name"),
+        ({"componentRefs": [{"name": None}]}, "componentRefs[0] must be a map with a name"),
+        (
+            {"componentRefs": [{"name": "a"}, {"name": "a"}]},
+            "componentRefs[1]: component 'a' stands",
+        ),
+        (
+            {"componentRefs": [{"name": "a", "valuesFile": ["x"]}]},
+            "componentRefs[0].valuesFile must be",
+        ),
+        (
+            {"componentRefs": [{"name": "a", "overrides": [1]}]},
+            "componentRefs[0].overrides must be",
+        ),
+        (
+            {"componentRefs": [{"name": "a", "dependencyRefs": [1]}]},
+            "[0].dependencyRefs must be a list",
+        ),
+    ],
+)
+def test_what_is_refused(document: Any, words: str) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        check(document, "r.yaml")
+    assert words in caught.value.message
