@@ -6,14 +6,16 @@ Contract section 2.2: a snapshot or a criteria file gives the fields, flags over
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from aicr.catalog import Catalog
 from aicr.criteria import Criteria, from_document
 from aicr.errors import InvalidRequest
 from aicr.inputs import read_document
 from aicr.resolve import Recipe, resolve
-from aicr.snapshot import Readings, criteria_of, oddities, readings
+
+if TYPE_CHECKING:
+    from aicr.snapshot import Readings
 
 
 class Sources(NamedTuple):
@@ -75,6 +77,8 @@ def _from_file(catalog: Catalog, sources: Sources) -> tuple[Criteria, list[str]]
 
 
 def _from_snapshot(catalog: Catalog, sources: Sources) -> tuple[Criteria, Readings, list[str]]:
+    from aicr.snapshot import criteria_of, oddities, readings  # only with a snapshot
+
     name = sources.snapshot_file or ""
     document, _ = read_document(name, "--snapshot", sources.kubeconfig)
     snapshot = readings(document, name)

@@ -7,16 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from aicr import constraints, defaults
+from aicr import defaults
 from aicr.catalog import Catalog
 from aicr.criteria import API_VERSION, Criteria, matches
 from aicr.honour import warnings_of
 from aicr.merge import RECIPE, RuleBook
 from aicr.order import deployment_order
-from aicr.snapshot import Readings
 from aicr.sources import ROOT
+
+if TYPE_CHECKING:
+    from aicr.snapshot import Readings
 
 KIND = "RecipeResult"
 # How recipes are printed: contract section 3.1. `name`, `type` and `source` always stand.
@@ -200,6 +202,8 @@ def _exclusions(
 def _failures(
     catalog: Catalog, record: Mapping[str, Any], snapshot: Readings
 ) -> Iterable[Exclusion]:
+    from aicr import constraints  # only with a snapshot
+
     layers = [layer for name in record["chain"] for layer in catalog.overlays[name]["layers"]]
     spec = merge_layers(RuleBook(RECIPE), [layer["spec"] for layer in layers])
     for constraint in spec.get("constraints", []):
