@@ -24,10 +24,10 @@ class CatalogHook(BuildHookInterface):  # type: ignore[type-arg]
         compiled = catalog.compile_layers([files])
         staged = Path(mkdtemp(prefix="aicr-catalog-"))
         parts = {
-            catalog.CATALOG: json.dumps(compiled["catalog"], separators=(",", ":")),
-            catalog.ORIGINS: json.dumps(compiled["origins"], separators=(",", ":")),
-            catalog.DIGEST: sources.digest(files, catalog.SALT),
+            name: json.dumps(compiled[part], separators=(",", ":"))
+            for name, part in catalog.PARTS.items()
         }
+        parts[catalog.DIGEST] = sources.digest(files, catalog.SALT)
         for name, text in parts.items():
             (staged / name).write_text(text, encoding="utf-8")
             build_data["force_include"][str(staged / name)] = f"aicr/_data/{name}"

@@ -21,7 +21,9 @@ from aicr.errors import NotFound
 from aicr.sources import EXTERNAL, SourceFile
 
 FORMAT = 1
-CATALOG, ORIGINS, DIGEST = "catalog.json", "origins.json", "digest.txt"
+CATALOG, ORIGINS, TEMPLATES, DIGEST = "catalog.json", "origins.json", "templates.json", "digest.txt"
+# The parts of a compiled catalog; the first is read for every answer, the others when needed.
+PARTS = {CATALOG: "catalog", ORIGINS: "origins", TEMPLATES: "templates"}
 # Part of every digest: another program or format must not find our compiled catalogs.
 SALT = f"aicr {__version__} catalog {FORMAT}"
 
@@ -37,12 +39,12 @@ class Catalog:
         digest: str,
         data: Mapping[str, Any],
         data_dir: str | None,
-        load_origins: Callable[[], Mapping[str, Any]],
+        load_part: Callable[[str], Mapping[str, Any]],
     ) -> None:
         self.digest = digest
         self.data = data
         self.data_dir = data_dir
-        self._load_origins = load_origins
+        self._load_part = load_part
 
     @cached_property
     def fields(self) -> dict[str, Field]:
@@ -55,7 +57,13 @@ class Catalog:
 
     @cached_property
     def origins(self) -> Mapping[str, Any]:
-        return self._load_origins()
+        return self._load_part(ORIGINS)
+
+    @cached_property
+    def templates(self) -> Mapping[str, str]:
+        """Text of every file that can be rendered, by path."""
+        texts: Mapping[str, str] = self._load_part(TEMPLATES)["texts"]
+        return texts
 
     @property
     def base(self) -> Mapping[str, Any]:
@@ -95,7 +103,7 @@ def load(data_dir: str | None = None) -> Catalog:
         packaged = sources.packaged(CATALOG)
         digest = sources.packaged(DIGEST)
         if packaged and digest:
-            return Catalog(digest.decode(), json.loads(packaged), None, _packaged_origins)
+            return Catalog(digest.decode(), json.loads(packaged), None, _packaged_part)
         builtin = sources.read_builtin()
         return _cached(_checkout_digest(builtin), [builtin], None)
     external = sources.read_external(data_dir)
@@ -109,12 +117,12 @@ def _checkout_digest(builtin: Mapping[str, SourceFile]) -> str:
     return sources.digest({**builtin, **sources.read_code()}, SALT)
 
 
-def _packaged_origins() -> Mapping[str, Any]:
-    data = sources.packaged(ORIGINS)
+def _packaged_part(name: str) -> Mapping[str, Any]:
+    data = sources.packaged(name)
     if data is None:
-        raise NotFound(f"this installation of aicr has no {ORIGINS}; install it again")
-    origins: Mapping[str, Any] = json.loads(data)
-    return origins
+        raise NotFound(f"this installation of aicr has no {name}; install it again")
+    part: Mapping[str, Any] = json.loads(data)
+    return part
 
 
 def _cached(
@@ -129,13 +137,12 @@ def _cached(
         _store(digest, result)
         return result
 
-    def origins() -> Mapping[str, Any]:
-        stored = _read(digest, ORIGINS)
-        whole: Mapping[str, Any] = compiled()["origins"] if stored is None else stored
+    def part(name: str) -> Mapping[str, Any]:
+        stored = _read(digest, name)
+        whole: Mapping[str, Any] = compiled()[PARTS[name]] if stored is None else stored
         return whole
 
-    data = _read(digest, CATALOG)
-    return Catalog(digest, compiled()["catalog"] if data is None else data, data_dir, origins)
+    return Catalog(digest, part(CATALOG), data_dir, part)
 
 
 def _read(digest: str, name: str) -> Any:
@@ -186,7 +193,7 @@ def _store(digest: str, compiled: Mapping[str, Any]) -> None:
         os.makedirs(cache_dir(), mode=0o700, exist_ok=True)
         # Written aside and renamed: another process sees the whole file or none.
         with tempfile.TemporaryDirectory(dir=cache_dir()) as aside:
-            for name, part in ((ORIGINS, "origins"), (CATALOG, "catalog")):
+            for name, part in reversed(PARTS.items()):
                 staged = os.path.join(aside, name)
                 with open(staged, "wb") as f:
                     f.write(json.dumps(compiled[part], separators=(",", ":")).encode())

@@ -1,13 +1,14 @@
 """Sources to a compiled catalog: load, resolve every reference, order overlays.
 
-The result is plain JSON in two parts, `catalog` (what answers need) and `origins` (the position of
-every leaf, what `explain` needs), so that answering never parses YAML. Only a catalog without
-errors compiles; what is merely suspicious travels along as warnings.
+The result is plain JSON in three parts: `catalog` (what recipes need), `origins` (the position of
+every leaf, for `explain`) and `templates` (what bundles render). So answering never parses YAML.
+Only a catalog without errors compiles; what is merely suspicious travels along as warnings.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from hashlib import sha256
 from typing import Any
 
 from aicr.criteria import ANY, Field, breadth, fields_of, specificity
@@ -26,7 +27,7 @@ _BODY = ("constraints", "componentRefs", "validation")
 
 
 def compile_catalog(*layers: Mapping[str, SourceFile]) -> dict[str, Any]:
-    """`{"catalog": …, "origins": …}` of the layers, the first lowest (built-in, then `--data`).
+    """The parts by name, compiled of the layers, the lowest first (built-in, then `--data`).
 
     Raises InvalidDocument with every finding when one of them is an error. What does not load is
     not linked: a file that cannot be read would show again as whatever refers to it.
@@ -57,7 +58,7 @@ def link(docs: Documents) -> dict[str, Any]:
         "base": base,
         "overlays": overlays,
         "values": _values(docs),
-        "files": dict(sorted(docs.others.items())),
+        "files": {p: sha256(f.data).hexdigest() for p, f in sorted(docs.others.items())},
         "warnings": [d.text for d in sorted(docs.diagnostics)],
     }
     origins = {
@@ -65,7 +66,7 @@ def link(docs: Documents) -> dict[str, Any]:
         "layers": {**layer_origins, ROOT: base_positions},
         "values": {path: [doc.file, doc.positions] for path, doc in docs.values.items()},
     }
-    return {"catalog": catalog, "origins": origins}
+    return {"catalog": catalog, "origins": origins, "templates": {"texts": _templates(docs)}}
 
 
 def rank(record: Mapping[str, Any]) -> tuple[int, int, int, str]:
@@ -204,6 +205,18 @@ def _check_chains(docs: Documents, overlays: list[dict[str, Any]]) -> None:
                 break
             chain.append(parent)
         record["chain"] = chain[::-1]
+
+
+def _templates(docs: Documents) -> dict[str, str]:
+    """The text of every file that can be rendered: component manifests and bundle files."""
+    texts = {}
+    for path, file in sorted(docs.others.items()):
+        if path.startswith("templates/") or "/manifests/" in path:
+            try:
+                texts[path] = file.data.decode("utf-8")
+            except UnicodeDecodeError:
+                docs.error(Parsed(file.label, None, 0), (), "not-text", "a template must be UTF-8")
+    return texts
 
 
 def _values(docs: Documents) -> dict[str, Any]:

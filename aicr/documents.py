@@ -8,6 +8,7 @@ from typing import Any
 
 from aicr.diagnostics import ERROR, Diagnostic
 from aicr.positions import Positions, place_of
+from aicr.sources import SourceFile
 
 Path = Iterable[str | int]
 
@@ -36,7 +37,7 @@ class Documents:
     mixins: dict[str, Parsed] = field(default_factory=dict)
     values: dict[str, Parsed] = field(default_factory=dict)
     root: Parsed | None = None
-    others: dict[str, str] = field(default_factory=dict)  # path -> SHA-256
+    others: dict[str, SourceFile] = field(default_factory=dict)
     diagnostics: list[Diagnostic] = field(default_factory=list)
 
     def error(self, doc: Parsed, path: Path, rule: str, text: str, hint: str = "") -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from hashlib import sha256
 from typing import Any
 
 from pydantic import BaseModel
@@ -68,9 +67,9 @@ def _load_file(
         if _VALUES.match(path):
             _load_values(docs, path, file)
         else:
-            docs.others[path] = _digest(file)
+            docs.others[path] = file
     elif "checks" in directories or "templates" in directories or name in _IGNORED_NAMES:
-        docs.others[path] = _digest(file)
+        docs.others[path] = file
     elif name.endswith((".yaml", ".yml")):
         _load_overlay(docs, path, file, rank, owners)
 
@@ -85,7 +84,7 @@ def _load_values(docs: Documents, path: str, file: SourceFile) -> None:
     elif path.rsplit("/", 1)[-1].startswith("values"):
         docs.error(doc, (), "values", "Helm values must be a map")
     else:
-        docs.others[path] = _digest(file)  # a list of patches, say
+        docs.others[path] = file  # a list of patches, say
 
 
 def _load_overlay(
@@ -97,7 +96,7 @@ def _load_overlay(
     kind = doc.value.get("kind", "") if isinstance(doc.value, dict) else ""
     if kind not in ("", None, *_OVERLAY_KINDS):
         _note_other(docs, doc)
-        docs.others[path] = _digest(file)
+        docs.others[path] = file
         return
     mixin = kind == "RecipeMixin"
     if not _validate(docs, doc, RecipeMixin if mixin else RecipeMetadata):
@@ -156,10 +155,6 @@ def _note_other(docs: Documents, doc: Parsed) -> None:
     ours = doc.value.get("apiVersion") == API_VERSION
     if ours and kind not in _FOREIGN_KINDS and near:
         docs.error(doc, ("kind",), "unknown-kind", f"no kind {kind!r} in a catalog", near)
-
-
-def _digest(file: SourceFile) -> str:
-    return sha256(file.data).hexdigest()
 
 
 def _parse(docs: Documents, file: SourceFile, empty: Any = None) -> Parsed | None:

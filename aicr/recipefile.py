@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from aicr.criteria import API_VERSION
 from aicr.errors import InvalidRequest
 from aicr.resolve import KIND
 
-KINDS = ("", KIND, "Recipe")
+# What is certainly something else. Any other kind may be a recipe: upstream never looks.
+_OTHER_KINDS = ("Snapshot", "RecipeCriteria", "RecipeMetadata", "RecipeMixin", "ComponentRegistry")
 _TEXT = ("namespace", "chart", "type", "source", "version", "tag", "path", "valuesFile")
 _TEXTS = ("dependencyRefs", "manifestFiles", "patches")
 
@@ -25,10 +25,8 @@ def check(document: Any, name: str) -> dict[str, Any]:
     """
     if not isinstance(document, dict):
         raise InvalidRequest(f"{name}: a recipe must be a map")
-    if (document.get("kind") or "") not in KINDS:
+    if document.get("kind") in _OTHER_KINDS:
         raise InvalidRequest(f'{name}: invalid kind "{document["kind"]}", expected "{KIND}"')
-    if document.get("apiVersion") not in (None, "", API_VERSION):
-        raise InvalidRequest(f'{name}: invalid apiVersion, expected "{API_VERSION}"')
     refs = document.get("componentRefs")
     if not isinstance(refs, list):
         raise InvalidRequest(f"{name}: componentRefs must be a list of components")

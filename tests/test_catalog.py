@@ -62,7 +62,7 @@ def test_a_changed_file_is_another_catalog(
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b"[1]", b'{"format":0}', b'{"format":1,"crit'])
-@pytest.mark.parametrize("name", [catalogs.CATALOG, catalogs.ORIGINS])
+@pytest.mark.parametrize("name", [catalogs.CATALOG, catalogs.ORIGINS, catalogs.TEMPLATES])
 def test_a_broken_cache_is_made_again(
     external: External, cache: Path, compilations: list[int], name: str, content: bytes
 ) -> None:
@@ -70,7 +70,8 @@ def test_a_broken_cache_is_made_again(
     whole = catalogs.load(directory)
     (cache / f"{whole.digest}.{name}").write_bytes(content)
     again = catalogs.load(directory)
-    assert (again.data, again.origins) == (whole.data, whole.origins)
+    parts = [(c.data, c.origins, c.templates) for c in (again, whole)]
+    assert parts[0] == parts[1]
     assert len(compilations) == 2
 
 
@@ -95,4 +96,4 @@ def test_the_cache_lies_where_the_platform_says(monkeypatch: pytest.MonkeyPatch)
 
 def test_nothing_half_written_is_left_in_the_cache(external: External, cache: Path) -> None:
     digest = catalogs.load(external({})).digest
-    assert sorted(os.listdir(cache)) == [f"{digest}.catalog.json", f"{digest}.origins.json"]
+    assert sorted(os.listdir(cache)) == [f"{digest}.{name}" for name in sorted(catalogs.PARTS)]

@@ -27,6 +27,7 @@ COMMANDS = {
     "recipe": "Compile criteria into a recipe.",
     "query": "Print one value of a fully merged recipe.",
     "explain": "Show which layer, file and line set a value, and what it replaced.",
+    "bundle": "Make a deployable bundle of a recipe.",
     "diff": "Compare two recipes or catalogs.",
     "lint": "Report everything that is wrong with a catalog.",
     "list": "List criteria values, components, overlays or recipes.",

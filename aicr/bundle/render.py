@@ -1,0 +1,64 @@
+"""Templates to text: Jinja2, sandboxed and strict. A missing value is an error, never a blank."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from typing import Any
+
+from jinja2 import DictLoader, StrictUndefined, TemplateError, TemplateSyntaxError
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from aicr import yamlio
+from aicr.errors import InvalidRequest
+
+
+class Renderer:
+    """Renders the templates of one catalog; templates are compiled once."""
+
+    def __init__(self, texts: Mapping[str, str]) -> None:
+        self._environment = ImmutableSandboxedEnvironment(
+            loader=DictLoader(texts),
+            undefined=StrictUndefined,
+            autoescape=False,
+            keep_trailing_newline=True,
+        )
+        self._environment.globals.clear()
+        self._environment.filters = {
+            "default": self._environment.filters["default"],
+            "join": self._environment.filters["join"],
+            "length": self._environment.filters["length"],
+            "reverse": self._environment.filters["reverse"],
+            "yaml": to_yaml,
+            "sh": shlex.quote,
+        }
+
+    def render(self, path: str, **names: Any) -> str:
+        """The text of a template. Raises InvalidRequest with template and line."""
+        try:
+            return self._environment.get_template(path).render(**names)
+        except TemplateSyntaxError as e:
+            raise InvalidRequest(f"{e.name or path}:{e.lineno}: {e.message}") from None
+        except TemplateError as e:
+            raise InvalidRequest(f"{path}:{_line_of(e, path)}: {e.message}") from None
+        except (TypeError, ValueError, ArithmeticError, AttributeError) as e:
+            raise InvalidRequest(f"{path}:{_line_of(e, path)}: {e}") from None
+
+
+def to_yaml(value: Any, indent: int | None = None) -> str:
+    """A value as YAML: scalars in place, and with `indent` the block below a key that stands
+    there."""
+    if not isinstance(value, Mapping | list) or not value:
+        return yamlio.dump(value).rstrip("\n")
+    pad = " " * ((indent or 0) + 2)
+    return "".join(f"\n{pad}{line}" for line in yamlio.dump(value).splitlines())
+
+
+def _line_of(error: BaseException, path: str) -> int:
+    """The template line an error came from: Jinja's code keeps the template's own lines."""
+    line, trace = 0, error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename in (path, "<template>"):
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    return line

@@ -1,0 +1,112 @@
+"""`--set` and its relatives: one value put at one path of one component (contract 9.1, 9.2)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+from aicr.errors import InvalidRequest
+
+ENABLED = "enabled"
+# What Go's strconv.ParseBool takes.
+TRUE = ("1", "t", "T", "TRUE", "true", "True")
+FALSE = ("0", "f", "F", "FALSE", "false", "False")
+_INT = re.compile(r"[-+]?[0-9]+\Z")
+_FLOAT = re.compile(r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?\Z")
+_UNDERSCORE = re.compile(r"(?<=[0-9])_(?=[0-9])")
+_INT64 = 2**63
+# A comma starts another setting only where one follows; any other comma belongs to the value.
+_NEXT = re.compile(r",(?=[^,:=\s]+:[^,=\s]+=)")
+
+
+class Setting(NamedTuple):
+    """A value for a path of a component, which is named as the user named it."""
+
+    component: str
+    path: tuple[str, ...]
+    value: Any
+    text: str  # as written, for messages
+
+
+def parse_all(texts: Iterable[str], flag: str = "--set") -> list[Setting]:
+    """Settings whose values are typed by how they look: true, 1, 1.5, or text."""
+    parts = [part for text in texts for part in _NEXT.split(text)]
+    return [parse(part, flag, typed) for part in parts]
+
+
+def parse(text: str, flag: str, convert: Any) -> Setting:
+    """One `component:path.to.key=value`. Raises InvalidRequest naming the flag."""
+    component, colon, rest = text.partition(":")
+    path, equals, value = rest.partition("=")
+    if not colon or not equals:
+        words = f"invalid format '{text}': expected 'component:path=value'"
+        raise InvalidRequest(f"invalid {flag} flag: {words}")
+    if not path.strip() or not value.strip():
+        words = f"invalid format '{text}': path and value cannot be empty"
+        raise InvalidRequest(f"invalid {flag} flag: {words}")
+    if not component.strip():
+        raise InvalidRequest(f"invalid {flag} flag: invalid format '{text}': no component named")
+    return Setting(component.strip(), tuple(path.strip().split(".")), convert(value), text)
+
+
+def typed(text: str) -> Any:
+    """A value as AICR types it; what looks like no number or boolean is text."""
+    if text in ("true", "false"):
+        return text == "true"
+    if _INT.match(text) and -_INT64 <= int(text) < _INT64:
+        return int(text)
+    plain = _UNDERSCORE.sub("", text)
+    if _FLOAT.match(plain) and abs(float(plain)) != float("inf"):
+        return float(plain)
+    return text
+
+
+def enabled(setting: Setting) -> bool | None:
+    """What a setting says about a component being there at all; None when it says nothing."""
+    if setting.path != (ENABLED,):
+        return None
+    word = setting.text.partition("=")[2]
+    if word in TRUE:
+        return True
+    if word in FALSE:
+        return False
+    raise InvalidRequest(f"--set {setting.text}: {word!r} is neither true nor false")
+
+
+def put(values: Mapping[str, Any], path: tuple[str, ...], value: Any) -> dict[str, Any]:
+    """The values with `value` at `path`; maps on the way are made. Inputs are not changed.
+
+    Raises KeyError with the part of the path that is no map.
+    """
+    head, rest = path[0], path[1:]
+    if not rest:
+        return {**values, head: value}
+    below = values.get(head, {})
+    if not isinstance(below, Mapping):
+        raise KeyError(head)
+    try:
+        return {**values, head: put(below, rest, value)}
+    except KeyError as e:
+        raise KeyError(f"{head}.{e.args[0]}") from None
+
+
+def groups(
+    settings: Iterable[Setting], components: Mapping[str, Iterable[str]]
+) -> tuple[dict[str, list[Setting]], list[Setting]]:
+    """Settings by component, and those that another spelling of the same component hides.
+
+    `components` maps each name to its override keys. Settings under the exact name hide those under
+    an override key, and the first key that was used hides the others (contract 9.2).
+    """
+    by_word: dict[str, list[Setting]] = {}
+    for setting in settings:
+        by_word.setdefault(setting.component, []).append(setting)
+    used: dict[str, list[Setting]] = {}
+    hidden: list[Setting] = []
+    for name, keys in components.items():
+        words = [w for w in dict.fromkeys((name, *keys)) if w in by_word]
+        if words:
+            used[name] = by_word[words[0]]
+            hidden += [s for word in words[1:] for s in by_word[word]]
+    return used, hidden

@@ -1,0 +1,135 @@
+"""Bundles to disk: a directory or a deterministic archive; the old one or the new, never a mix."""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Sequence
+from tempfile import mkdtemp
+
+from aicr.bundle.files import BundleFile
+from aicr.cli.output import write_file
+from aicr.errors import InvalidRequest
+
+# Every archive entry has the time that zip can first express: outputs do not know the clock.
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+FILE_MODE, PROGRAM_MODE, DIRECTORY_MODE = 0o644, 0o755, 0o755
+# A directory that holds one of these was written by us (or by AICR) and may be replaced.
+_OURS = ("checksums.txt", "recipe.yaml", "deploy.sh", "app-of-apps.yaml")
+
+
+def write(files: Sequence[BundleFile], target: str, *, force: bool = False) -> None:
+    """Write a bundle to `target`: an archive when it ends in .zip or .tar.gz, else a directory.
+
+    Raises InvalidRequest when the directory holds something that is no bundle, unless `force`.
+    """
+    if target.endswith(".zip"):
+        write_file(target, zip_bytes(files))
+    elif target.endswith((".tar.gz", ".tgz")):
+        write_file(target, tar_bytes(files))
+    else:
+        _write_directory(files, target, force)
+
+
+def zip_bytes(files: Sequence[BundleFile]) -> bytes:
+    """A zip archive: sorted, with directory entries, fixed times and Unix modes."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
+        for name, file in _entries(files):
+            info = zipfile.ZipInfo(name, _EPOCH)
+            info.create_system = 3  # Unix, so that modes count
+            mode = DIRECTORY_MODE | 0o40000 if file is None else _mode(file) | 0o100000
+            info.external_attr = mode << 16 | (0x10 if file is None else 0)
+            info.compress_type = zipfile.ZIP_STORED if file is None else zipfile.ZIP_DEFLATED
+            archive.writestr(info, b"" if file is None else file.data)
+    return buffer.getvalue()
+
+
+def tar_bytes(files: Sequence[BundleFile]) -> bytes:
+    """A gzipped tar archive: sorted, fixed times, owners and modes."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as archive:
+        for name, file in _entries(files):
+            info = tarfile.TarInfo(name.rstrip("/"))
+            if file is None:
+                info.type, info.mode = tarfile.DIRTYPE, DIRECTORY_MODE
+                archive.addfile(info)
+            else:
+                info.size, info.mode = len(file.data), _mode(file)
+                archive.addfile(info, io.BytesIO(file.data))
+    packer = zlib.compressobj(6, zlib.DEFLATED, 31)  # 31: a gzip header without name and time
+    return packer.compress(buffer.getvalue()) + packer.flush()
+
+
+def _mode(file: BundleFile) -> int:
+    return PROGRAM_MODE if file.executable else FILE_MODE
+
+
+def _entries(files: Sequence[BundleFile]) -> list[tuple[str, BundleFile | None]]:
+    """Files and the directories above them (with a trailing slash), sorted by name."""
+    entries: dict[str, BundleFile | None] = {}
+    for file in files:
+        parts = file.path.split("/")[:-1]
+        entries |= {"/".join(parts[: i + 1]) + "/": None for i in range(len(parts))}
+        entries[file.path] = file
+    return sorted(entries.items())
+
+
+def _write_directory(files: Sequence[BundleFile], target: str, force: bool) -> None:
+    target = os.path.abspath(target)
+    if os.path.islink(target) or (os.path.exists(target) and not os.path.isdir(target)):
+        raise InvalidRequest(f"{target} is no directory (--output)")
+    if not force and _is_foreign(target):
+        raise InvalidRequest(f"{target} holds something that is no bundle (--force replaces it)")
+    try:
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        staged = mkdtemp(dir=os.path.dirname(target), prefix=".aicr-")
+        try:
+            _fill(files, staged)
+            _swap(staged, target)
+        finally:
+            shutil.rmtree(staged, ignore_errors=True)
+    except OSError as e:
+        raise InvalidRequest(f"cannot write {target}: {e.strerror} (--output)") from None
+
+
+def _is_foreign(target: str) -> bool:
+    """Whether a directory holds something, and nothing that shows it to be a bundle."""
+    found = set(os.listdir(target)) if os.path.isdir(target) else set()
+    return bool(found) and not found & set(_OURS)
+
+
+def _fill(files: Sequence[BundleFile], staged: str) -> None:
+    for name, file in _entries(files):
+        path = os.path.join(staged, name)
+        if file is None:
+            os.mkdir(path)
+            os.chmod(path, DIRECTORY_MODE)
+            continue
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+        with open(os.open(path, flags, 0o600), "wb") as f:
+            f.write(file.data)
+            f.flush()
+            os.fsync(f.fileno())
+        os.chmod(path, _mode(file))
+    os.chmod(staged, DIRECTORY_MODE)
+
+
+def _swap(staged: str, target: str) -> None:
+    """Put the staged directory in place of the target.
+
+    A directory cannot be renamed over one that holds something: the old one steps aside first. A
+    crash between the two renames leaves it under the name `<target>.aicr-old`, whole.
+    """
+    old = f"{target}.aicr-old"
+    if os.path.isdir(old) and not os.path.exists(target):
+        os.rename(old, target)
+    shutil.rmtree(old, ignore_errors=True)
+    if os.path.isdir(target):
+        os.rename(target, old)
+    os.rename(staged, target)
+    shutil.rmtree(old, ignore_errors=True)

@@ -1,0 +1,113 @@
+#!/usr/bin/env bash
+# Removes what deploy.sh installed, last component first. Made by aicr; see README.md.
+set -euo pipefail
+
+BUNDLE=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
+KEEP_NAMESPACES=false
+DELETE_PVCS=false
+TIMEOUT=120
+NAMESPACES=" {{ namespaces | join(" ") }} "
+
+usage() {
+  echo "usage: undeploy.sh [--keep-namespaces] [--delete-pvcs] [--timeout SECONDS]"
+}
+
+while (($#)); do
+  case $1 in
+    --keep-namespaces) KEEP_NAMESPACES=true ;;
+    --delete-pvcs) DELETE_PVCS=true ;;
+    --timeout)
+      if [[ ! ${2-} =~ ^[0-9]+$ ]]; then
+        echo "--timeout needs a number of seconds, not '${2-}'" >&2
+        exit 1
+      fi
+      TIMEOUT=$2
+      shift
+      ;;
+    -h | --help)
+      usage
+      exit 0
+      ;;
+    *)
+      echo "unknown option: $1" >&2
+      usage >&2
+      exit 1
+      ;;
+  esac
+  shift
+done
+
+# Nothing here may stop the rest: what is left is reported at the end.
+delete_manifests() {
+  kubectl delete -f "$1" --ignore-not-found || echo "warning: not everything of $1 is gone" >&2
+}
+
+delete_kustomization() {
+  kustomize build "$1" | kubectl delete -n "$2" --ignore-not-found -f - \
+    || echo "warning: not everything of $1 is gone" >&2
+}
+
+delete_kustomize_dir() {
+  kubectl delete -k "$1" --ignore-not-found || echo "warning: not everything of $1 is gone" >&2
+}
+
+uninstall() {
+  local where=()
+  [[ -z $2 ]] || where=(-n "$2")
+  helm uninstall "$1" ${where[@]+"${where[@]}"} --timeout "${TIMEOUT}s" --ignore-not-found \
+    || helm uninstall "$1" ${where[@]+"${where[@]}"} --timeout "${TIMEOUT}s" --ignore-not-found --no-hooks \
+    || echo "warning: $1 could not be uninstalled" >&2
+}
+
+# Webhooks whose release is gone would block the API server for everybody.
+delete_orphaned_webhooks() {
+  local kind name namespace
+  command -v jq >/dev/null || return 0
+  while IFS=$'\t' read -r kind name namespace; do
+    [[ -n $name ]] || continue
+    case $NAMESPACES in *" $namespace "*) ;; *) continue ;; esac
+    kubectl delete "$kind" "$name" --ignore-not-found || true
+  done < <(
+    kubectl get mutatingwebhookconfigurations,validatingwebhookconfigurations -o json 2>/dev/null \
+      | jq -r '.items[]? | [.kind, .metadata.name, (.webhooks[0]?.clientConfig.service.namespace // "")]
+          | @tsv' 2>/dev/null || true
+  )
+}
+
+delete_crds() {
+  local crd
+  while read -r crd; do
+    [[ -z $crd ]] || kubectl delete "$crd" --ignore-not-found --wait=false || true
+  done < <(kubectl get crds -o name 2>/dev/null | grep -E "\.(kai\.scheduler|trainer\.kubeflow\.org)$" || true)
+}
+{% for c in components | reverse %}
+echo "==> {{ c.name }}"
+{%- for line in c.remove %}
+{{ line }}
+{%- endfor %}
+{% endfor %}
+delete_orphaned_webhooks
+delete_crds
+
+if [[ $DELETE_PVCS == true ]]; then
+{%- for namespace in namespaces %}
+  kubectl delete pvc --all -n {{ namespace }} --ignore-not-found || true
+{%- else %}
+  :
+{%- endfor %}
+fi
+
+if [[ $KEEP_NAMESPACES == false ]]; then
+{%- for namespace in removable %}
+  kubectl delete namespace {{ namespace }} --ignore-not-found --wait=false || true
+{%- else %}
+  :
+{%- endfor %}
+fi
+
+for namespace in {{ removable | join(" ") }}; do
+  if kubectl get namespace "$namespace" -o "jsonpath={.status.phase}" 2>/dev/null | grep -q Terminating; then
+    echo "warning: namespace $namespace is still being deleted" >&2
+  fi
+done
+echo "removed"
