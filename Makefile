@@ -6,11 +6,16 @@ BIN = $(VENV)/bin
 
 .PHONY: demo test check generate bench clean
 
-# Sets up and runs the main job: a recipe, and who set one of its values.
+# Sets up and runs the main job: a recipe, who set one of its values, and a bundle to deploy it.
 demo: $(VENV)/.core
+	@mkdir -p build
 	$(BIN)/aicr recipe --service eks --accelerator h100 --intent training --os ubuntu --platform any --format table
 	@echo
 	$(BIN)/aicr explain components.kube-prometheus-stack.values.prometheus.prometheusSpec.storageSpec --service eks --accelerator h100 --intent training --os ubuntu --platform any
+	@echo
+	$(BIN)/aicr recipe --service eks --accelerator h100 --intent training --os ubuntu --platform any -o build/recipe.yaml
+	$(BIN)/aicr bundle --recipe build/recipe.yaml --output build/stack --accelerated-node-selector nvidia.com/gpu.present=true --workload-selector app=training
+	$(BIN)/aicr verify build/stack
 
 # Sets up and passes everything that CI asks for.
 test: check

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -15,7 +17,7 @@ from aicr.bundle.render import Renderer
 from aicr.bundle.write import write
 from aicr.cli import output
 from aicr.cli.options import Command, data_option, open_catalog, single
-from aicr.errors import InvalidRequest
+from aicr.errors import AicrError, InvalidRequest, NotFound, Unavailable
 from aicr.inputs import read_document
 from aicr.recipefile import check
 
@@ -54,15 +56,38 @@ def command(ctx: click.Context, /, force: bool, **params: Any) -> None:
         raise click.UsageError('Required flag "recipe" not set', ctx)
     options = _options(params)
     deploy = DEPLOYERS[options.deployer]
-    document, _ = read_document(params["recipe_file"], "--recipe", params["kubeconfig"])
-    recipe = check(document, params["recipe_file"])
+    target = params["target"] or "."
+    if target.startswith("oci://"):
+        raise _no_registry(target)
+    recipe = _recipe(params["recipe_file"], params["kubeconfig"])
     catalog = open_catalog(params)
     bundle = compile_bundle(catalog, recipe, options)
     files = deploy.files(bundle, Renderer(catalog.templates))
     files.append(checksums.of(files))
-    target = params["target"] or "."
     write(files, target, force=force)
     output.emit(_summary(bundle, target, len(files)))
+
+
+def _recipe(source: str, kubeconfig: str | None) -> dict[str, Any]:
+    try:
+        document, _ = read_document(source, "--recipe", kubeconfig)
+    except NotFound:
+        if "://" in source:
+            raise
+        raise InvalidRequest(f"recipe file not found: {os.path.abspath(source)}") from None
+    return check(document, source)
+
+
+_REFERENCE = re.compile(
+    r"oci://[a-z0-9.-]+(:[0-9]+)?(/[a-z0-9]+([._-]+[a-z0-9]+)*)+(:[A-Za-z0-9_][A-Za-z0-9._-]{0,127})?"
+)
+
+
+def _no_registry(target: str) -> AicrError:
+    if not _REFERENCE.fullmatch(target):
+        words = "invalid OCI reference: invalid reference format (lower-case host/repository[:tag])"
+        return InvalidRequest(f"invalid --output value: {words}")
+    return Unavailable(f"{target}: pushing to a registry is not built yet; write a .tar.gz instead")
 
 
 def _options(params: dict[str, Any]) -> Options:

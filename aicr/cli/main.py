@@ -28,6 +28,7 @@ COMMANDS = {
     "query": "Print one value of a fully merged recipe.",
     "explain": "Show which layer, file and line set a value, and what it replaced.",
     "bundle": "Make a deployable bundle of a recipe.",
+    "verify": "Check that a bundle is what it was when it was made.",
     "diff": "Compare two recipes or catalogs.",
     "lint": "Report everything that is wrong with a catalog.",
     "list": "List criteria values, components, overlays or recipes.",

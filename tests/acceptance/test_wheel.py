@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -54,7 +55,7 @@ def run(home: Path, arguments: list[str], cwd: str = "/", **env: str) -> tuple[i
 
 def test_the_wheel_carries_data_and_compiled_catalog(wheel: Path) -> None:
     data = wheel / "aicr" / "_data"
-    for part in ("overlays", "schemas"):
+    for part in ("overlays", "schemas", "templates"):
         expected = {p.relative_to(ROOT / part) for p in (ROOT / part).rglob("*.*")}
         assert {p.relative_to(data / part) for p in (data / part).rglob("*.*")} == expected
     assert json.loads((data / "catalog.json").read_text())["format"] == 1
@@ -87,6 +88,28 @@ def test_the_environment_changes_nothing(wheel: Path, tmp_path: Path, arguments:
         for home, cwd in ((wheel, "/"), (ROOT, str(tmp_path)))
     }
     assert len(results) == 1
+
+
+@pytest.mark.parametrize("deployer", ["helm", "argocd"])
+@pytest.mark.parametrize("suffix", [".zip", ".tar.gz"])
+def test_a_bundle_is_the_same_bytes_everywhere(
+    wheel: Path, tmp_path: Path, deployer: str, suffix: str
+) -> None:
+    digests = set()
+    places = ((wheel, "/", 0o022), (ROOT, str(tmp_path), 0o077))
+    for i, env in enumerate(ENVIRONMENTS):
+        for home, cwd, mask in places:
+            recipe, out = str(tmp_path / "r.yaml"), str(tmp_path / f"out{suffix}")
+            previous = os.umask(mask)
+            try:
+                cache = {"XDG_CACHE_HOME": str(tmp_path / str(i)), **env}
+                assert run(home, [*ANSWER, "--os", "any", "-o", recipe], cwd=cwd, **cache)[0] == 0
+                arguments = ["bundle", "-r", recipe, "-o", out, "--deployer", deployer]
+                assert run(home, arguments, cwd=cwd, **cache)[0] == 0
+            finally:
+                os.umask(previous)
+            digests.add(sha256(Path(out).read_bytes()).hexdigest())
+    assert len(digests) == 1
 
 
 def test_the_order_of_directories_changes_nothing(tmp_path: Path) -> None:

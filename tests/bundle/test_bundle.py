@@ -1,0 +1,313 @@
+"""Bundles: contents of every family, and what must never happen."""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import subprocess
+import tarfile
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from aicr import catalog as catalogs
+from aicr import yamlio
+from aicr.bundle import checksums
+from aicr.bundle.compile import compile_bundle
+from aicr.bundle.deployers import DEPLOYERS
+from aicr.bundle.files import BundleFile, text
+from aicr.bundle.options import Options, selector, tolerations
+from aicr.bundle.render import Renderer
+from aicr.bundle.settings import parse_all
+from aicr.bundle.verify import verify
+from aicr.bundle.write import tar_bytes, write, zip_bytes
+from aicr.catalog import Catalog
+from aicr.errors import InvalidRequest
+from aicr.resolve import resolve
+from tests.conftest import families
+from tests.test_resolve import NAMES
+
+External = Callable[[dict[str, str]], str]
+ONE_PER_FAMILY = ["monitoring-hpa", "h100-eks-ubuntu-training-kubeflow", "gb200-eks-training",
+                  "h100-gke-cos-training", "h100-aks-ubuntu-inference-dynamo", "kind-inference"]  # fmt: skip
+
+
+def bundle(catalog: Catalog, recipe: Any, **options: Any) -> list[BundleFile]:
+    settings = parse_all(options.pop("set", []))
+    made = compile_bundle(catalog, recipe, Options(settings=tuple(settings), **options))
+    files: list[BundleFile] = DEPLOYERS[made.options.deployer].files(
+        made, Renderer(catalog.templates)
+    )
+    return [*files, checksums.of(files)]
+
+
+def of_family(catalog: Catalog, name: str, **options: Any) -> dict[str, BundleFile]:
+    recipe = resolve(catalog, families(catalog)[name]).document("<version>")
+    return {f.path: f for f in bundle(catalog, recipe, **options)}
+
+
+def values(files: dict[str, BundleFile], component: str) -> Any:
+    return yamlio.parse(files[f"{component}/values.yaml"].data, component).value
+
+
+@pytest.mark.parametrize("deployer", sorted(DEPLOYERS))
+@pytest.mark.parametrize("name", ONE_PER_FAMILY)
+def test_one_bundle_per_family(builtin: Catalog, snapshot: Any, name: str, deployer: str) -> None:
+    files = of_family(builtin, name, deployer=deployer)
+    shown = {
+        p: f.data.decode() for p, f in sorted(files.items()) if not p.endswith("checksums.txt")
+    }
+    assert yamlio.dump(shown) == snapshot
+
+
+@pytest.mark.parametrize("deployer", sorted(DEPLOYERS))
+@pytest.mark.parametrize("name", NAMES)
+def test_every_bundle_parses_and_lists_every_file(
+    builtin: Catalog, name: str, deployer: str
+) -> None:
+    from ruamel.yaml import YAML
+
+    files = of_family(builtin, name, deployer=deployer)
+    for path, file in files.items():
+        if path.endswith(".yaml"):
+            documents = list(YAML(typ="safe", pure=True).load_all(file.data.decode()))
+            if "/manifests/" in path:
+                assert all({"apiVersion", "kind", "metadata"} <= set(d) for d in documents), path
+    listed = {line.split("  ")[1] for line in files["checksums.txt"].data.decode().splitlines()}
+    assert listed == set(files) - {"checksums.txt"}
+
+
+def test_scripts_are_bash_and_clean(builtin: Catalog, tmp_path: Path) -> None:
+    write(
+        list(of_family(builtin, "h100-eks-ubuntu-inference-dynamo").values()), str(tmp_path / "b")
+    )
+    scripts = sorted(str(p) for p in (tmp_path / "b").rglob("*.sh"))
+    assert len(scripts) > 30
+    for script in scripts:
+        subprocess.run(["bash", "-n", script], check=True)
+    if shutil.which("shellcheck"):
+        subprocess.run(["shellcheck", *scripts], check=True)
+
+
+class TestSettings:
+    NAME = "h100-eks-ubuntu-training-kubeflow"
+
+    def test_settings_win_over_everything_below(self, builtin: Catalog) -> None:
+        said = [
+            "gpuoperator:driver.version=570.1.2",
+            "gpu-operator:x=1",
+            "trainer:manager.replicas=2",
+        ]
+        files = of_family(builtin, self.NAME, set=said[:1] + said[2:])
+        assert values(files, "gpu-operator")["driver"]["version"] == "570.1.2"
+        assert values(files, "kubeflow-trainer")["manager"]["replicas"] == 2
+
+    def test_settings_stay_out_of_the_recipe(self, builtin: Catalog) -> None:
+        path = "prometheus.prometheusSpec.storageSpec.volumeClaimTemplate.spec.storageClassName"
+        plain = of_family(builtin, self.NAME)
+        changed = of_family(builtin, self.NAME, set=[f"prometheus:{path}=fast"])
+        assert changed["recipe.yaml"] == plain["recipe.yaml"]
+        assert (
+            changed["kube-prometheus-stack/values.yaml"]
+            != plain["kube-prometheus-stack/values.yaml"]
+        )
+
+    @pytest.mark.parametrize(
+        ("setting", "words"),
+        [
+            ("gpuoperater:a=1", "no component 'gpuoperater' did you mean 'gpuoperator'"),
+            ("network-operator:a=1", "the recipe has no component 'network-operator'"),
+            ("gpuoperator:fullnameOverride.x=1", "fullnameOverride of gpu-operator is no map"),
+            ("gpuoperator:enabled=maybe", "'maybe' is neither true nor false"),
+        ],
+    )
+    def test_a_setting_that_hits_nothing_is_an_error(
+        self, builtin: Catalog, setting: str, words: str
+    ) -> None:
+        with pytest.raises(InvalidRequest) as caught:
+            of_family(builtin, self.NAME, set=[setting])
+        assert words in caught.value.message
+
+    def test_disabling(self, builtin: Catalog) -> None:
+        files = of_family(builtin, self.NAME, set=["gpuoperator:enabled=false"])
+        assert not any(path.startswith("gpu-operator/") for path in files)
+        recipe = yamlio.parse(files["recipe.yaml"].data, "r").value
+        assert "gpu-operator" not in recipe["deploymentOrder"]
+        with pytest.raises(InvalidRequest, match="component gpu-operator is disabled"):
+            of_family(builtin, self.NAME, set=["gpuoperator:enabled=false", "gpuoperator:a=1"])
+
+    def test_enabled_is_for_us_and_never_reaches_the_chart(self, builtin: Catalog) -> None:
+        ref = {"name": "cert-manager", "overrides": {"enabled": True, "a": 1}}
+        files = {f.path: f for f in bundle(builtin, {"componentRefs": [ref]})}
+        assert "enabled" not in values(files, "cert-manager")
+
+
+def test_scheduling_goes_to_the_paths_of_the_registry(builtin: Catalog) -> None:
+    files = of_family(
+        builtin,
+        "h100-eks-ubuntu-training-kubeflow",
+        system_selector=selector(["pool=system"], "-"),
+        accelerated_selector=selector(["pool=gpu"], "-"),
+        accelerated_tolerations=tolerations(["gpu=yes:NoSchedule"], "-"),
+        workload_selector=selector(["app=train"], "-"),
+        workload_gate="gate=on:NoSchedule",
+        nodes=16,
+    )
+    operator = values(files, "gpu-operator")
+    assert operator["operator"]["nodeSelector"] == {"pool": "system"}
+    assert operator["operator"]["tolerations"] == [{"operator": "Exists"}]
+    assert operator["daemonsets"]["nodeSelector"] == {"pool": "gpu"}
+    assert operator["daemonsets"]["tolerations"][0]["key"] == "gpu"
+    skyhook = values(files, "skyhook-operator")
+    assert skyhook["estimatedNodeCount"] == 16
+    env = skyhook["controllerManager"]["manager"]["env"]
+    assert env["runtimeRequiredTaint"] == "gate=on:NoSchedule"
+    tuning = files["skyhook-customizations/manifests/tuning.yaml"].data.decode()
+    assert "podNonInterruptLabels:\n    matchLabels:\n      app: train\n" in tuning
+    assert "nodeSelectors:\n    matchLabels:\n      pool: gpu\n" in tuning
+
+
+def test_a_minimal_recipe_gets_the_registrys_defaults(builtin: Catalog) -> None:
+    """The seed's body: name, version and a lower-case type must deploy something."""
+    ref = {"name": "gpu-operator", "version": "v25.3.3", "type": "helm"}
+    files = {f.path: f for f in bundle(builtin, {"kind": "Recipe", "componentRefs": [ref]})}
+    script = files["deploy.sh"].data.decode()
+    assert (
+        "helm upgrade --install gpu-operator gpu-operator --repo https://helm.ngc.nvidia.com/nvidia "
+        "--version v25.3.3 -n gpu-operator --create-namespace" in script
+    )
+    recipe = yamlio.parse(files["recipe.yaml"].data, "r").value
+    assert recipe == {"kind": "Recipe", "componentRefs": [ref]}
+
+
+HOSTILE_NAMES = [
+    "", ".", "..", "../evil", "/etc", "a/b", "a\\b", "a b", "a;b", "$(id)", "`id`", "-rf", "A", "é",
+    "a\nb", "a\0b", "a..b", "x" * 200, ".hidden", "a.", "a|b", "a'b", 'a"b', "~root", "con\r", "*",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", HOSTILE_NAMES)
+def test_hostile_component_names_are_refused(builtin: Catalog, name: str) -> None:
+    with pytest.raises(InvalidRequest, match="invalid component name"):
+        bundle(builtin, {"componentRefs": [{"name": name}]})
+
+
+@pytest.mark.parametrize(
+    "ref",
+    [
+        {"namespace": "a;rm -rf /"},
+        {"namespace": "UPPER"},
+        {"version": "--post-renderer=/bin/sh"},
+        {"source": "-x"},
+        {"chart": "a\nb"},
+        {"tag": "v1\x00"},
+        {"manifestFiles": ["/etc/passwd"]},
+        {"manifestFiles": ["../../etc/passwd"]},
+        {"manifestFiles": ["components/nope.yaml"]},
+    ],
+)
+def test_hostile_fields_are_refused(builtin: Catalog, ref: dict[str, Any]) -> None:
+    with pytest.raises(InvalidRequest):
+        bundle(builtin, {"componentRefs": [{"name": "a", **ref}]})
+
+
+@pytest.mark.parametrize("deployer", sorted(DEPLOYERS))
+def test_what_reaches_a_shell_is_quoted(builtin: Catalog, deployer: str, tmp_path: Path) -> None:
+    source = "https://x.test/$(touch pwned)'\";touch pwned;`touch pwned`"
+    ref = {
+        "name": "a",
+        "source": source,
+        "version": "1.0 && touch pwned",
+        "chart": "c|d",
+        "namespace": "n",
+    }
+    write(bundle(builtin, {"componentRefs": [ref]}, deployer=deployer), str(tmp_path / "b"))
+    stub = tmp_path / "bin"
+    stub.mkdir()
+    for name in ("helm", "kubectl", "jq"):
+        (stub / name).write_text('#!/bin/sh\nprintf "%s\\n" "$@" >> "$LOG"\n')
+        (stub / name).chmod(0o755)
+    log = tmp_path / "log"
+    env = {"PATH": f"{stub}:/usr/bin:/bin", "LOG": str(log)}
+    for script in sorted((tmp_path / "b").rglob("*install.sh")) + sorted(
+        (tmp_path / "b").glob("*.sh")
+    ):
+        subprocess.run(
+            ["bash", str(script)], env=env, cwd=tmp_path, check=True, capture_output=True
+        )
+    assert not list(tmp_path.rglob("pwned"))
+    if deployer == "helm":
+        assert source in log.read_text()
+
+
+ESCAPES = [
+    "{{ ''.__class__.__mro__ }}", "{{ values.__class__ }}", "{{ ().__class__.__base__ }}",
+    "{{ self._TemplateReference__context }}", "{{ cycler.__init__.__globals__ }}", "{{ lipsum }}",
+    "{% set x = values.update({'a': 1}) %}", "{{ values.pop('a') }}", "{{ request }}", "{{ config }}",
+    "{% include '/etc/passwd' %}", "{% extends 'x' %}", "{% import 'os' as os %}", "{{ undefined_name }}",
+    "{{ values.nothing }}", "{{ values | attr('__class__') }}", "{{ values | tojson }}", "{{ 1 / 0 }}",
+    "{{ 'a' | map }}", "{{ range(9) }}", "{{ namespace() }}", "{% if %}", "{{", "{% endfor %}", "{{ values() }}",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("template", ESCAPES)
+def test_templates_cannot_leave_the_sandbox(external: External, template: str) -> None:
+    catalog = catalogs.load(external({"components/a/manifests/m.yaml": f"a: 1\nb: {template}\n"}))
+    ref = {"name": "a", "overrides": {"a": 1}, "manifestFiles": ["components/a/manifests/m.yaml"]}
+    with pytest.raises(InvalidRequest, match=r"components/a/manifests/m\.yaml:[0-9]+: ") as caught:
+        bundle(catalog, {"componentRefs": [ref]})
+    assert "root:" not in caught.value.message
+
+
+class TestWriting:
+    FILES = (text("a/b.txt", "x"), text("run.sh", "#!/bin/sh\n", executable=True))
+
+    def complete(self) -> list[BundleFile]:
+        return [*self.FILES, checksums.of(self.FILES)]
+
+    def test_archives_are_the_same_bytes_every_time(self) -> None:
+        backwards = self.complete()[::-1]
+        assert zip_bytes(self.complete()) == zip_bytes(backwards)
+        assert tar_bytes(self.complete()) == tar_bytes(backwards)
+
+    def test_archives_hold_modes_and_no_clock(self) -> None:
+        with zipfile.ZipFile(io.BytesIO(zip_bytes(self.complete()))) as archive:
+            assert archive.namelist() == ["a/", "a/b.txt", "checksums.txt", "run.sh"]
+            modes = [i.external_attr >> 16 & 0o777 for i in archive.infolist()]
+            assert modes == [0o755, 0o644, 0o644, 0o755]
+            assert {i.date_time for i in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
+        with tarfile.open(fileobj=io.BytesIO(tar_bytes(self.complete()))) as archive:
+            assert {(m.mtime, m.uid, m.uname) for m in archive} == {(0, 0, "")}
+
+    def test_a_directory_is_replaced_without_leftovers(self, tmp_path: Path) -> None:
+        target = tmp_path / "out"
+        write([*self.complete(), text("stale.txt", "old")], str(target))
+        write(self.complete(), str(target))
+        assert sorted(p.name for p in target.iterdir()) == ["a", "checksums.txt", "run.sh"]
+        assert sorted(p.name for p in tmp_path.iterdir()) == ["out"]
+        assert os.access(target / "run.sh", os.X_OK)
+        assert verify(str(target)).passed
+
+    def test_somebody_elses_directory_is_left_alone(self, tmp_path: Path) -> None:
+        (tmp_path / "mine.txt").write_text("precious")
+        with pytest.raises(InvalidRequest, match="--force"):
+            write(self.complete(), str(tmp_path))
+        assert [p.name for p in tmp_path.iterdir()] == ["mine.txt"]
+
+    def test_an_interrupted_swap_is_taken_up_again(self, tmp_path: Path) -> None:
+        """A crash between the two renames leaves the old bundle aside, whole."""
+        target = tmp_path / "out"
+        write(self.complete(), str(target))
+        target.rename(tmp_path / "out.aicr-old")
+        write(self.complete(), str(target))
+        assert sorted(p.name for p in tmp_path.iterdir()) == ["out"]
+
+    def test_a_link_is_no_target(self, tmp_path: Path) -> None:
+        (tmp_path / "real").mkdir()
+        (tmp_path / "link").symlink_to("real")
+        with pytest.raises(InvalidRequest, match="is no directory"):
+            write(self.complete(), str(tmp_path / "link"))
