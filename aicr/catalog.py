@@ -76,6 +76,12 @@ class Catalog:
         return entries
 
     @property
+    def validators(self) -> list[Mapping[str, Any]]:
+        """What can be checked of a running stack, in order."""
+        found: list[Mapping[str, Any]] = self.data["validators"]
+        return found
+
+    @property
     def values(self) -> Mapping[str, Any]:
         files: Mapping[str, Any] = self.data["values"]
         return files

@@ -54,6 +54,7 @@ def link(docs: Documents) -> dict[str, Any]:
     base, base_positions = _overlay(docs, fields, ROOT, docs.root) if docs.root else ({}, [])
     catalog = {
         "criteria": registry.get("criteria", {}),
+        "validators": registry.get("validators", []),
         "components": {c["name"]: c for c in registry.get("components", [])},
         "base": base,
         "overlays": overlays,

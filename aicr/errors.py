@@ -52,6 +52,12 @@ class RateLimited(AicrError):
     code, exit_code, http_status, retryable = "RATE_LIMIT_EXCEEDED", 7, 429, True
 
 
+class CheckFailed(AicrError):
+    """A validation that ran and did not pass; AICR exits 8 for it."""
+
+    retryable = False
+
+
 class Internal(AicrError):
     """Something in this program is wrong; not the user's doing."""
 

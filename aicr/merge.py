@@ -121,6 +121,7 @@ REGISTRY = Rule(
                 )
             },
         ),
+        "validators": Rule(Policy.NAMED, {"*": _REPLACE}),
         "components": Rule(Policy.BY_NAME, {"*": _REPLACE}),
     },
 )

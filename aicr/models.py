@@ -292,12 +292,20 @@ class Component(Model):
     validations: list[BundleCheck] | None = None
 
 
+class Validator(Model):
+    name: str = Field(min_length=1)
+    phase: Literal["deployment", "performance", "conformance"]
+    timeout: str | None = None
+    description: str | None = None
+
+
 class ComponentRegistry(Model):
     """Which criteria and which components exist."""
 
     apiVersion: str | None = None
     kind: Literal["ComponentRegistry"] | None = None
     criteria: dict[str, CriteriaField] | None = None
+    validators: list[Validator] | None = None
     components: list[Component] | None = None
 
 

@@ -29,6 +29,7 @@ COMMANDS = {
     "explain": "Show which layer, file and line set a value, and what it replaced.",
     "bundle": "Make a deployable bundle of a recipe.",
     "verify": "Check that a bundle is what it was when it was made.",
+    "validate": "Check a snapshot against a recipe.",
     "diff": "Compare two recipes or catalogs.",
     "lint": "Report everything that is wrong with a catalog.",
     "list": "List criteria values, components, overlays or recipes.",
@@ -124,8 +125,17 @@ def _interrupted(_e: Any, _run: Run) -> int:
 
 def _reader_gone(_e: Any, run: Run) -> int:
     """Whoever read our output has gone (| head): nothing to report, nobody to report it to."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    _abandon_stdout()
     return _usage_code(run)
+
+
+def _abandon_stdout() -> None:
+    """What is still buffered cannot be written: the interpreter must not try again on its way out
+    (it would exit 120 over our code)."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _bug(e: Any, run: Run) -> int:
@@ -137,6 +147,7 @@ def _bug(e: Any, run: Run) -> int:
 
 def _unreadable(e: Any, run: Run) -> int:
     """An I/O failure that no boundary has put into words: the system's own, with the file."""
+    _abandon_stdout()
     name = f"{e.filename}: " if e.filename else ""
     return _refused(InvalidRequest(f"{name}{e.strerror or e}"), run)
 

@@ -1,0 +1,137 @@
+"""Validation without a cluster (contract section 12)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from aicr.catalog import Catalog
+from aicr.errors import CheckFailed
+from aicr.validate import offline_checks, phases_of, readiness, report
+from tests.conftest import Ran, Write
+
+Aicr = Callable[..., Ran]
+SNAPSHOT = {
+    "K8s": {"server": {"version": "v1.33.1-eks-1"}},
+    "GPU": {"smi": {"gpu-count": 8}},
+}
+RECIPE: dict[str, Any] = {
+    "componentRefs": [{"name": "a"}],
+    "constraints": [{"name": "K8s.server.version", "value": ">= 1.32"}],
+    "validation": {
+        "deployment": {
+            "constraints": [
+                {"name": "GPU.smi.gpu-count", "value": ">= 8"},
+                {"name": "Deployment.gpu-operator.version", "value": ">= v24.6.0"},
+            ]
+        }
+    },
+}
+
+
+def test_readiness_stops_at_what_does_not_hold() -> None:
+    constraint = {"name": "K8s.server.version", "value": ">= 1.34", "remediation": "upgrade"}
+    with pytest.raises(CheckFailed) as caught:
+        readiness({"constraints": [constraint]}, SNAPSHOT)
+    assert caught.value.message == (
+        "readiness check failed: K8s.server.version expected >= 1.34, got v1.33.1-eks-1 (upgrade)"
+    )
+
+
+def test_what_was_not_measured_is_said_and_not_judged() -> None:
+    recipe = {"constraints": [{"name": "OS.release.ID", "value": "ubuntu"}]}
+    assert readiness(recipe, SNAPSHOT) == [
+        "OS.release.ID: not measured in the snapshot, not checked"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("words", "phases"),
+    [
+        ([], ["deployment", "performance", "conformance"]),
+        (["all"], ["deployment", "performance", "conformance"]),
+        (["conformance", "deployment", "conformance"], ["conformance", "deployment"]),
+    ],
+)
+def test_phases(words: list[str], phases: list[str]) -> None:
+    assert phases_of(words) == phases
+
+
+def test_measured_constraints_are_evaluated_and_the_rest_is_skipped(builtin: Catalog) -> None:
+    found = list(
+        offline_checks(builtin.validators, RECIPE, SNAPSHOT, ["deployment", "performance"])
+    )
+    assert [(c.name, c.status) for c in found] == [
+        ("GPU.smi.gpu-count", "passed"),
+        ("operator-health", "skipped"),
+        ("expected-resources", "skipped"),
+        ("gpu-operator-version", "skipped"),
+        ("check-nvidia-smi", "skipped"),
+        ("nccl-all-reduce-bw", "skipped"),
+    ]
+
+
+def test_after_a_failed_phase_nothing_else_is_tried(builtin: Catalog) -> None:
+    few = {"GPU": {"smi": {"gpu-count": 4}}}
+    found = list(offline_checks(builtin.validators, RECIPE, few, ["deployment", "performance"]))
+    assert found[0].status == "failed"
+    assert found[-1].message == "skipped due to previous phase failure"
+
+
+def test_the_report_counts(builtin: Catalog) -> None:
+    found = offline_checks(builtin.validators, RECIPE, SNAPSHOT, ["deployment"])
+    body = report(found, "v", "2026-01-01T00:00:00Z", 5)
+    assert body["results"]["summary"] == {
+        "tests": 5, "passed": 1, "failed": 0, "skipped": 4, "pending": 0, "other": 0, "start": 5, "stop": 5,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        ("", 2, "--recipe is required"),
+        ("-r {tmp}/r.json --phase nope", 2, 'invalid phase "nope"'),
+        ("-r {tmp}/r.json --feature x", 2, "--feature requires --cncf-submission"),
+        ("-r {tmp}/r.json --cncf-submission", 2, "--cncf-submission requires --evidence-dir"),
+        ("-r {tmp}/r.json -s {tmp}/s.json --no-cluster --toleration x", 2, "invalid toleration"),
+        (
+            "-r {tmp}/r.json -s {tmp}/s.json --no-cluster --toleration k:NoSchedule",
+            2,
+            "has no effect",
+        ),
+        ("-r {tmp}/r.json -s {tmp}/s.json", 6, "not built yet"),
+        ("-r {tmp}/nope.json -s {tmp}/s.json --no-cluster", 3, "no such file"),
+        ("-r {tmp}/bad.json -s {tmp}/s.json --no-cluster", 2, "constraints must be a list of maps"),
+        (
+            "-r {tmp}/r.json -s {tmp}/few.json --no-cluster",
+            8,
+            "GPU.smi.gpu-count: expected >= 8, got 4",
+        ),
+        ("-r {tmp}/r.json -s {tmp}/few.json --no-cluster --fail-on-error=false", 0, ""),
+        ("-r {tmp}/r.json -s {tmp}/s.json --no-cluster", 0, ""),
+    ],
+)
+def test_exit_codes(aicr: Aicr, write: Write, arguments: str, code: int, words: str) -> None:
+    def measured(count: int) -> str:
+        kinds = {"K8s": ("server", {"version": "v1.33.1"}), "GPU": ("smi", {"gpu-count": count})}
+        return json.dumps({
+            "measurements": [
+                {"type": kind, "subtypes": [{"subtype": name, "data": data}]}
+                for kind, (name, data) in kinds.items()
+            ]
+        })  # fmt: skip
+
+    tmp = write({
+        "r.json": json.dumps(RECIPE),
+        "bad.json": json.dumps({**RECIPE, "constraints": ["x"]}),
+        "s.json": measured(8),
+        "few.json": measured(4),
+    })  # fmt: skip
+    ran = aicr("validate", *arguments.format(tmp=tmp).split())
+    assert ran.code == code, ran.err
+    assert words in ran.err
+    if code in (0, 8):
+        assert ran.json["reportFormat"] == "CTRF"
