@@ -27,7 +27,7 @@ def check(document: Any, name: str) -> dict[str, Any]:
         raise InvalidRequest(f"{name}: a recipe must be a map")
     if document.get("kind") in _OTHER_KINDS:
         raise InvalidRequest(f'{name}: invalid kind "{document["kind"]}", expected "{KIND}"')
-    refs = document.get("componentRefs")
+    refs = document.get("componentRefs") or []
     if not isinstance(refs, list):
         raise InvalidRequest(f"{name}: componentRefs must be a list of components")
     names: set[str] = set()
@@ -37,7 +37,7 @@ def check(document: Any, name: str) -> dict[str, Any]:
         if ref["name"] in names:
             raise InvalidRequest(f"{where}: component {ref['name']!r} stands twice")
         names.add(ref["name"])
-    return document
+    return document if "componentRefs" in document else {**document, "componentRefs": []}
 
 
 def _check_component(ref: Any, where: str) -> None:

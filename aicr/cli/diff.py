@@ -110,6 +110,8 @@ def _recipe(catalog: Catalog, operand: str) -> dict[str, Any]:
         document, _ = read_document(operand, "diff")
     except NotFound as e:
         raise NotFound(f"{e.message} (criteria are written field=value)") from None
+    if not isinstance(document, dict) or "componentRefs" not in document:
+        raise InvalidRequest(f"{operand} is no recipe: it has no componentRefs")
     return check(document, operand)
 
 

@@ -155,7 +155,7 @@ class TestDiff:
     def test_what_is_no_recipe(self, aicr: Aicr, write: Write) -> None:
         tmp = write({"x.yaml": "a: 1\n"})
         ran = aicr("diff", str(tmp / "x.yaml"), self.A)
-        assert (ran.code, "componentRefs must be a list" in ran.err) == (2, True)
+        assert (ran.code, "it has no componentRefs" in ran.err) == (2, True)
 
 
 class TestLint:
