@@ -15,7 +15,7 @@ import click
 from aicr import jsonio
 from aicr.cli.main import COMMANDS, aicr
 from aicr.cli.output import write_file
-from aicr.models import KINDS
+from aicr.outputs import KINDS
 
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from aicr import models
+from aicr import outputs
 from tests.conftest import Ran, Write
 
 Aicr = Callable[..., Ran]
@@ -85,7 +85,7 @@ class TestExplain:
 
     def test_json_fits_its_schema(self, aicr: Aicr) -> None:
         ran = aicr("explain", self.PATH, *LEAF, "--format", "json")
-        document = models.ExplainOutput.model_validate(ran.json)
+        document = outputs.ExplainOutput.model_validate(ran.json)
         assert document.values[0].path == f"{self.PATH}.emptyDir"
         assert [h.value for h in document.values[0].history] == [
             {"medium": "", "sizeLimit": "10Gi"},
@@ -103,7 +103,7 @@ class TestDiff:
 
     def test_json_fits_its_schema(self, aicr: Aicr) -> None:
         ran = aicr("diff", self.A, self.B, "--format", "json")
-        changes = models.DiffOutput.model_validate(ran.json).changes
+        changes = outputs.DiffOutput.model_validate(ran.json).changes
         assert {c.change for c in changes} == {"add", "replace"}
 
     def test_a_saved_recipe_is_the_same_as_its_criteria(self, aicr: Aicr, tmp_path: Path) -> None:
@@ -178,7 +178,7 @@ class TestLint:
 
     def test_json_fits_its_schema(self, aicr: Aicr, write: Write) -> None:
         ran = aicr("lint", "--data", str(write(self.FILES) / "d"), "--format", "json")
-        assert models.LintOutput.model_validate(ran.json).findings[0].rule == "unknown-base"
+        assert outputs.LintOutput.model_validate(ran.json).findings[0].rule == "unknown-base"
 
     def test_strict_fails_on_warnings(self, aicr: Aicr, write: Write) -> None:
         tmp = write({"d/registry.yaml": "components: [{name: a}]\n"})
@@ -192,12 +192,12 @@ class TestLint:
 )
 def test_list(aicr: Aicr, snapshot: Any, kind: str) -> None:
     assert aicr("list", kind).out == snapshot
-    listed = models.ListOutput.model_validate(aicr("list", kind, "--format", "json").json)
+    listed = outputs.ListOutput.model_validate(aicr("list", kind, "--format", "json").json)
     assert len(listed.items) == len(aicr("list", kind).out.splitlines()) - 1
 
 
 def test_schema(aicr: Aicr) -> None:
-    assert aicr("schema").out.split() == sorted(models.KINDS)
+    assert aicr("schema").out.split() == sorted(outputs.KINDS)
     assert json.loads(aicr("schema", "RecipeCriteria").out)["title"] == "RecipeCriteria"
 
 
