@@ -36,6 +36,7 @@ bench: $(VENV)/.dev
 	$(PYTHON) -m venv $(VENV)/bench
 	$(VENV)/bench/bin/python -m pip install --quiet --force-reinstall $(VENV)/wheel/*.whl
 	$(VENV)/bench/bin/python benchmarks/startup.py $(VENV)/bench/bin/aicr
+	$(VENV)/bench/bin/python benchmarks/bundle.py $(VENV)/bench/bin/aicr
 	PYTHONPATH=. $(BIN)/python benchmarks/hostile.py
 
 $(BIN)/python:

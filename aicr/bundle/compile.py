@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from aicr import defaults
 from aicr.bundle import scheduling
 from aicr.bundle.options import Options
-from aicr.bundle.render import Renderer
+from aicr.bundle.render import Renderer, renderer_of
 from aicr.bundle.settings import ENABLED, Setting, enabled, groups, put
 from aicr.catalog import Catalog
 from aicr.criteria import ANY
@@ -98,7 +98,7 @@ def compile_bundle(catalog: Catalog, recipe: Mapping[str, Any], options: Options
     _check_dropped(settings, {ref["name"] for ref in kept})
     notes = [f"--set {s.text} has no effect: {s.component} is also named otherwise" for s in hidden]
     notes += _checks(catalog, recipe, kept, options)
-    renderer = Renderer(catalog.templates)
+    renderer = renderer_of(catalog)
     ordered = _ordered(kept, recipe.get("deploymentOrder") or [])
     components = tuple(
         _component(catalog, renderer, ref, settings.get(ref["name"], []), options)

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from jinja2 import DictLoader, StrictUndefined, TemplateError, TemplateSyntaxError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from aicr import yamlio
+from aicr.catalog import Catalog
 from aicr.errors import InvalidRequest
+
+
+@lru_cache(maxsize=8)
+def renderer_of(catalog: Catalog) -> Renderer:
+    """The renderer of a catalog; its templates are compiled once, however many bundles are made."""
+    return Renderer(catalog.templates)
 
 
 class Renderer:

@@ -13,7 +13,7 @@ from aicr.bundle import checksums, settings
 from aicr.bundle.compile import Bundle, compile_bundle
 from aicr.bundle.deployers import DEPLOYERS
 from aicr.bundle.options import Options, selector, taint, tolerations
-from aicr.bundle.render import Renderer
+from aicr.bundle.render import renderer_of
 from aicr.bundle.write import write
 from aicr.cli import output
 from aicr.cli.options import Command, data_option, open_catalog, single
@@ -62,7 +62,7 @@ def command(ctx: click.Context, /, force: bool, **params: Any) -> None:
     recipe = _recipe(params["recipe_file"], params["kubeconfig"])
     catalog = open_catalog(params)
     bundle = compile_bundle(catalog, recipe, options)
-    files = deploy.files(bundle, Renderer(catalog.templates))
+    files = deploy.files(bundle, renderer_of(catalog))
     files.append(checksums.of(files))
     write(files, target, force=force)
     output.emit(_summary(bundle, target, len(files)))
