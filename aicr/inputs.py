@@ -39,7 +39,7 @@ def read_document(source: str, flag: str, kubeconfig: str | None = None) -> tupl
     if suffix in (".txt", ".table"):
         raise InvalidRequest(f"{source}: tables cannot be read back; give YAML or JSON ({flag})")
     is_json = suffix not in (".yaml", ".yml")
-    data = _download(source, flag) if source.startswith(_URL_SCHEMES) else _read(source, flag)
+    data = _download(source, flag) if source.startswith(_URL_SCHEMES) else read_bytes(source, flag)
     try:
         return _parse(data, source, is_json), is_json
     except InvalidRequest as e:
@@ -57,7 +57,8 @@ def _parse(data: bytes, name: str, is_json: bool) -> Any:
     return yamlio.parse(data, name).value
 
 
-def _read(path: str, flag: str) -> bytes:
+def read_bytes(path: str, flag: str) -> bytes:
+    """A local file, up to one byte more than may be parsed. Raises NotFound or InvalidRequest."""
     try:
         with open(path, "rb") as f:
             return f.read(jsonio.MAX_BYTES + 1)

@@ -92,11 +92,14 @@ def compile_bundle(catalog: Catalog, recipe: Mapping[str, Any], options: Options
         _check_names(ref)
     settings, hidden = groups(options.settings, keys)
     _check_settings(options.settings, keys)
-    kept = [ref for ref in refs if _is_enabled(ref, settings.get(ref["name"], []))]
-    if not kept:
+    there = [ref for ref in refs if _is_enabled(ref, settings.get(ref["name"], []))]
+    if not there:
         raise InvalidRequest("recipe has no enabled components after filtering")
-    _check_dropped(settings, {ref["name"] for ref in kept})
-    notes = [f"--set {s.text} has no effect: {s.component} is also named otherwise" for s in hidden]
+    _check_dropped(settings, {ref["name"] for ref in there}, "is disabled")
+    chosen = _chosen(options.bundlers, {ref["name"]: keys[ref["name"]] for ref in there})
+    kept = [ref for ref in there if ref["name"] in chosen]
+    _check_dropped(settings, chosen, "is not among --bundlers")
+    notes = [f"{s} has no effect: {s.component} is also named otherwise" for s in hidden]
     notes += _checks(catalog, recipe, kept, options)
     renderer = renderer_of(catalog)
     ordered = _ordered(kept, recipe.get("deploymentOrder") or [])
@@ -137,7 +140,7 @@ def _check_settings(settings: tuple[Setting, ...], keys: Mapping[str, list[str]]
         if setting.component not in words:
             near = did_you_mean(setting.component, words)
             raise InvalidRequest(
-                f"--set {setting.text} has no effect: the recipe has no component "
+                f"{setting} has no effect: the recipe has no component "
                 f"{setting.component!r} {near}".rstrip()
             )
 
@@ -149,13 +152,23 @@ def _is_enabled(ref: Mapping[str, Any], settings: list[Setting]) -> bool:
     return (ref.get("overrides") or {}).get(ENABLED) is not False
 
 
-def _check_dropped(settings: Mapping[str, list[Setting]], kept: set[str]) -> None:
+def _chosen(bundlers: tuple[str, ...], keys: Mapping[str, list[str]]) -> set[str]:
+    """The names of the components that --bundlers asks for by name or override key; none is all."""
+    names = {word: name for name, named in keys.items() for word in (*named, name)}
+    for word in bundlers:
+        if word not in names:
+            near = did_you_mean(word, names)
+            raise InvalidRequest(
+                f"--bundlers {word} has no effect: no such component is deployed {near}".rstrip()
+            )
+    return {names[word] for word in bundlers} or set(keys)
+
+
+def _check_dropped(settings: Mapping[str, list[Setting]], kept: set[str], why: str) -> None:
     for name, group in settings.items():
         for setting in group:
             if name not in kept and enabled(setting) is None:
-                raise InvalidRequest(
-                    f"--set {setting.text} has no effect: component {name} is disabled"
-                )
+                raise InvalidRequest(f"{setting} has no effect: component {name} {why}")
 
 
 def _ordered(refs: list[dict[str, Any]], order: list[str]) -> list[dict[str, Any]]:
@@ -217,7 +230,7 @@ def _values(
                 values = put(values, setting.path, setting.value)
             except KeyError as e:
                 raise InvalidRequest(
-                    f"--set {setting.text} has no effect: {e.args[0]} of {ref['name']} is no map"
+                    f"{setting} has no effect: {e.args[0]} of {ref['name']} is no map"
                 ) from None
     entry = catalog.components.get(ref["name"]) or {}
     return scheduling.inject(values, entry, options)

@@ -19,6 +19,7 @@ class Options(NamedTuple):
     deployer: str = "helm"
     repo: str = ""
     settings: tuple[Setting, ...] = ()
+    bundlers: tuple[str, ...] = ()  # the only components wanted; none means all
     system_selector: Mapping[str, str] = {}
     system_tolerations: tuple[Mapping[str, str], ...] = TOLERATE_ALL
     accelerated_selector: Mapping[str, str] = {}

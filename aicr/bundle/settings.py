@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
+from aicr import jsonio
 from aicr.errors import InvalidRequest
+from aicr.inputs import read_bytes
 
 ENABLED = "enabled"
 # What Go's strconv.ParseBool takes.
@@ -26,17 +28,23 @@ class Setting(NamedTuple):
     component: str
     path: tuple[str, ...]
     value: Any
-    text: str  # as written, for messages
+    text: str  # as written
+    flag: str
+
+    def __str__(self) -> str:
+        """As the user wrote it, for messages."""
+        return f"{self.flag} {self.text}"
 
 
 def parse_all(texts: Iterable[str], flag: str = "--set") -> list[Setting]:
-    """Settings whose values are typed by how they look: true, 1, 1.5, or text."""
-    parts = [part for text in texts for part in _NEXT.split(text)]
-    return [parse(part, flag, typed) for part in parts]
+    """The settings of one flag. Raises InvalidRequest naming it."""
+    form = FORMS[flag]
+    parts = [part for text in texts for part in (_NEXT.split(text) if form.several else [text])]
+    return [_parse(part, flag, form.convert) for part in parts]
 
 
-def parse(text: str, flag: str, convert: Any) -> Setting:
-    """One `component:path.to.key=value`. Raises InvalidRequest naming the flag."""
+def _parse(text: str, flag: str, convert: Callable[[str, str], Any]) -> Setting:
+    """One `component:path.to.key=value`."""
     component, colon, rest = text.partition(":")
     path, equals, value = rest.partition("=")
     if not colon or not equals:
@@ -47,7 +55,13 @@ def parse(text: str, flag: str, convert: Any) -> Setting:
         raise InvalidRequest(f"invalid {flag} flag: {words}")
     if not component.strip():
         raise InvalidRequest(f"invalid {flag} flag: invalid format '{text}': no component named")
-    return Setting(component.strip(), tuple(path.strip().split(".")), convert(value), text)
+    return Setting(
+        component.strip(),
+        tuple(path.strip().split(".")),
+        convert(value, f"{flag} {text}"),
+        text,
+        flag,
+    )
 
 
 def typed(text: str) -> Any:
@@ -62,6 +76,41 @@ def typed(text: str) -> Any:
     return text
 
 
+def from_json(text: str, where: str) -> Any:
+    """A value written as JSON: a list, a map, null, or text that looks like a number."""
+    return jsonio.parse(text.encode("utf-8", "surrogateescape"), where)
+
+
+def from_file(path: str, where: str) -> str:
+    """The text of a file, whole and as it stands. `where` is named in errors."""
+    data = read_bytes(path, where)
+    if len(data) > jsonio.MAX_BYTES:
+        raise InvalidRequest(f"{where}: {path} is larger than {jsonio.MAX_BYTES} bytes")
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        raise InvalidRequest(f"{where}: {path} is not UTF-8 text") from None
+
+
+class Form(NamedTuple):
+    """How a flag reads the value of a setting."""
+
+    convert: Callable[[str, str], Any]  # of the text, and what errors call it
+    several: bool  # whether one text may hold several settings
+    help: str
+
+
+# In the order they apply, which is Helm's: what is read more literally wins.
+FORMS = {
+    "--set-json": Form(from_json, False, "Set one Helm value to JSON."),
+    "--set": Form(lambda text, _: typed(text), True, "Set one Helm value."),
+    "--set-string": Form(
+        lambda text, _: text, True, "Set one Helm value to text, whatever it looks like."
+    ),
+    "--set-file": Form(from_file, False, "Set one Helm value to the text of a file."),
+}
+
+
 def enabled(setting: Setting) -> bool | None:
     """What a setting says about a component being there at all; None when it says nothing."""
     if setting.path != (ENABLED,):
@@ -71,7 +120,7 @@ def enabled(setting: Setting) -> bool | None:
         return True
     if word in FALSE:
         return False
-    raise InvalidRequest(f"--set {setting.text}: {word!r} is neither true nor false")
+    raise InvalidRequest(f"{setting}: {word!r} is neither true nor false")
 
 
 def put(values: Mapping[str, Any], path: tuple[str, ...], value: Any) -> dict[str, Any]:

@@ -26,6 +26,13 @@ def _many(name: str, metavar: str, text: str) -> Callable[[Command], Command]:
     return click.option(name, multiple=True, metavar=metavar, help=text + " Repeatable.")
 
 
+def _settings(command: Command) -> Command:
+    for flag, form in reversed(settings.FORMS.items()):
+        metavar = "COMPONENT:PATH=FILE" if flag == "--set-file" else "COMPONENT:PATH=VALUE"
+        command = _many(flag, metavar, form.help)(command)
+    return command
+
+
 @click.command("bundle")
 @single(
     "--recipe", "-r", "recipe_file", metavar="FILE", help="Recipe file, URL or cm:// (required)."
@@ -33,7 +40,8 @@ def _many(name: str, metavar: str, text: str) -> Callable[[Command], Command]:
 @single("--output", "-o", "target", metavar="PATH", help="Directory, .zip or .tar.gz (default .).")
 @single("--deployer", "-d", metavar="NAME", help="helm (default) or argocd.")
 @single("--repo", metavar="URL", help="Git repository that Argo CD reads the bundle from.")
-@_many("--set", "COMPONENT:PATH=VALUE", "Set one Helm value.")
+@_settings
+@_many("--bundlers", "NAME[,NAME]", "Only these components.")
 @_many("--system-node-selector", "KEY=VALUE", "Where system components run.")
 @_many("--system-node-toleration", "TAINT", "Taint they tolerate (key=value:Effect, key:Effect).")
 @_many("--accelerated-node-selector", "KEY=VALUE", "Which nodes have GPUs.")
@@ -102,7 +110,12 @@ def _options(params: dict[str, Any]) -> Options:
     return Options(
         deployer=deployer,
         repo=params["repo"] or "",
-        settings=tuple(settings.parse_all(params["set"])),
+        settings=tuple(
+            setting
+            for flag in settings.FORMS
+            for setting in settings.parse_all(params[flag[2:].replace("-", "_")], flag)
+        ),
+        bundlers=tuple(word for text in params["bundlers"] for word in text.split(",")),
         system_selector=selector(params["system_node_selector"], "--system-node-selector"),
         system_tolerations=tolerations(
             params["system_node_toleration"], "--system-node-toleration"

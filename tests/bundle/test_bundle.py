@@ -140,6 +140,30 @@ class TestSettings:
         with pytest.raises(InvalidRequest, match="component gpu-operator is disabled"):
             of_family(builtin, self.NAME, set=["gpuoperator:enabled=false", "gpuoperator:a=1"])
 
+    def test_bundlers_are_the_only_components_kept(self, builtin: Catalog) -> None:
+        files = of_family(builtin, self.NAME, bundlers=("gpuoperator", "cert-manager"))
+        recipe = yamlio.parse(files["recipe.yaml"].data, "r").value
+        assert {r["name"] for r in recipe["componentRefs"]} == {"gpu-operator", "cert-manager"}
+        assert set(recipe["deploymentOrder"]) == {"gpu-operator", "cert-manager"}
+        assert {p.split("/")[0] for p in files if "/" in p} == {"gpu-operator", "cert-manager"}
+
+    @pytest.mark.parametrize(
+        ("bundlers", "setting", "words"),
+        [
+            ("gpuoperater", "a", "--bundlers gpuoperater has no effect"),
+            ("", "a", "--bundlers  has no effect"),
+            ("cert-manager", "gpuoperator:a=1", "gpu-operator is not among --bundlers"),
+            ("gpu-operator", "gpuoperator:enabled=false", "--bundlers gpu-operator has no effect"),
+        ],
+    )
+    def test_bundlers_that_hit_nothing(
+        self, builtin: Catalog, bundlers: str, setting: str, words: str
+    ) -> None:
+        said = [setting] if ":" in setting else []
+        with pytest.raises(InvalidRequest) as caught:
+            of_family(builtin, self.NAME, bundlers=(bundlers,), set=said)
+        assert words in caught.value.message
+
     def test_enabled_is_for_us_and_never_reaches_the_chart(self, builtin: Catalog) -> None:
         ref = {"name": "cert-manager", "overrides": {"enabled": True, "a": 1}}
         files = {f.path: f for f in bundle(builtin, {"componentRefs": [ref]})}

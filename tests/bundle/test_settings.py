@@ -1,15 +1,17 @@
-"""`--set`: parsing, typing, grouping (contract 9.1, 9.2)."""
+"""`--set` and its relatives: parsing, typing, grouping (contract 9.1, 9.2)."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aicr import jsonio
 from aicr.bundle.settings import enabled, groups, parse_all, put, typed
-from aicr.errors import InvalidRequest
+from aicr.errors import AicrError, InvalidRequest
 
 
 @pytest.mark.parametrize(
@@ -53,6 +55,56 @@ def test_commas_belong_to_values_unless_a_setting_follows(texts: list[str], sett
 def test_what_is_refused(text: str, words: str) -> None:
     with pytest.raises(InvalidRequest, match="invalid --set flag") as caught:
         parse_all([text])
+    assert words in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("flag", "text", "value"),
+    [
+        ("--set-string", "a:x=1", "1"),
+        ("--set-string", "a:x=true", "true"),
+        ("--set-json", 'a:x=[1,{"b":null}]', [1, {"b": None}]),
+        ("--set-json", 'a:x={"a":1,"c:d=e":2}', {"a": 1, "c:d=e": 2}),
+        ("--set-json", "a:x=null", None),
+        ("--set-json", 'a:x="5"', "5"),
+    ],
+)
+def test_how_each_flag_reads_its_value(flag: str, text: str, value: Any) -> None:
+    (setting,) = parse_all([text], flag)
+    assert (setting.path, setting.value, str(setting)) == (("x",), value, f"{flag} {text}")
+
+
+def test_a_file_is_text_whole_and_as_it_stands(tmp_path: Path) -> None:
+    path = tmp_path / "values,b:c=d.conf"
+    path.write_bytes(b"1\r\n# a,b:c=d\n")
+    (setting,) = parse_all([f"a:x={path}"], "--set-file")
+    assert setting.value == "1\r\n# a,b:c=d\n"
+
+
+@pytest.mark.parametrize(
+    ("flag", "value", "data", "words"),
+    [
+        ("--set-json", "{1}", None, "--set-json a:x={1}:1:2: malformed JSON"),
+        ("--set-json", "NaN", None, "--set-json a:x=NaN: malformed JSON"),
+        ("--set-file", "there", None, "--set-file a:x=there: no such file: there"),
+        ("--set-file", "here", b"\xff", "--set-file a:x=here: here is not UTF-8 text"),
+        ("--set-file", "here", b" " * (jsonio.MAX_BYTES + 1), "here is larger than 10485760 bytes"),
+    ],
+)
+def test_values_that_cannot_be_read(
+    flag: str,
+    value: str,
+    data: bytes | None,
+    words: str,
+    *,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    if data is not None:
+        Path(value).write_bytes(data)
+    with pytest.raises(AicrError) as caught:
+        parse_all([f"a:x={value}"], flag)
     assert words in caught.value.message
 
 
