@@ -159,7 +159,7 @@ def _chosen(bundlers: tuple[str, ...], keys: Mapping[str, list[str]]) -> set[str
         if word not in names:
             near = did_you_mean(word, names)
             raise InvalidRequest(
-                f"--bundlers {word} has no effect: no such component is deployed {near}".rstrip()
+                f"--bundlers {word!r} has no effect: no such component is deployed {near}".rstrip()
             )
     return {names[word] for word in bundlers} or set(keys)
 

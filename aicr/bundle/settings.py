@@ -98,6 +98,7 @@ class Form(NamedTuple):
     convert: Callable[[str, str], Any]  # of the text, and what errors call it
     several: bool  # whether one text may hold several settings
     help: str
+    metavar: str = "VALUE"
 
 
 # In the order they apply, which is Helm's: what is read more literally wins.
@@ -107,7 +108,7 @@ FORMS = {
     "--set-string": Form(
         lambda text, _: text, True, "Set one Helm value to text, whatever it looks like."
     ),
-    "--set-file": Form(from_file, False, "Set one Helm value to the text of a file."),
+    "--set-file": Form(from_file, False, "Set one Helm value to the text of a file.", "FILE"),
 }
 
 

@@ -7,7 +7,6 @@ checksums.txt does not list is as wrong as one that is missing or changed.
 from __future__ import annotations
 
 import os
-import re
 import stat
 import tarfile
 import zipfile
@@ -15,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from hashlib import sha256
 from typing import Any, NamedTuple
 
-from aicr.bundle.checksums import NAME
+from aicr.bundle.checksums import NAME, escapes, listed
 from aicr.errors import InvalidRequest, NotFound
 
 LEVELS = ("unknown", "unverified", "attested", "verified")
@@ -24,7 +23,6 @@ MAX_FILES = 20_000
 MAX_RATIO = 200
 # What a bundle of the real AICR may hold beside the files its checksums list.
 _ATTESTATION = "attestation/"
-_LINE = re.compile(r"([0-9a-f]{64})  (\S.*)\Z")
 
 
 class Report(NamedTuple):
@@ -66,7 +64,7 @@ def check(contents: Mapping[str, bytes], problems: list[str]) -> Report:
     listing = contents.get(NAME)
     if listing is None:
         return Report(LEVELS[0], 0, (f"{NAME} not found", *problems), attested)
-    expected, errors = _expected(listing)
+    expected, errors = listed(listing)
     if errors:  # a list that cannot be trusted says nothing about any file
         return Report(LEVELS[0], 0, tuple(errors), attested)
     for path, digest in expected.items():
@@ -80,25 +78,6 @@ def check(contents: Mapping[str, bytes], problems: list[str]) -> Report:
     errors += problems
     level = LEVELS[0 if errors or attested else 1]
     return Report(level, 0 if errors else len(expected), tuple(errors), attested)
-
-
-def _expected(listing: bytes) -> tuple[dict[str, str], list[str]]:
-    expected: dict[str, str] = {}
-    errors = []
-    for line in listing.decode("utf-8", "replace").splitlines():
-        match = _LINE.match(line)
-        if not match:
-            errors.append(f"invalid checksum line: {line}")
-        elif _escapes(match[2]):
-            errors.append(f"path traversal detected in checksum entry: {match[2]}")
-        else:
-            expected[match[2]] = match[1]
-    return expected, errors
-
-
-def _escapes(path: str) -> bool:
-    parts = path.split("/")
-    return path.startswith("/") or ".." in parts or "\\" in path or "" in parts
 
 
 # --------------------------------------------------------------------------- reading
@@ -124,7 +103,7 @@ def _collect(members: Iterator[tuple[str, bytes | None]]) -> tuple[dict[str, byt
     contents: dict[str, bytes] = {}
     problems: list[str] = []
     for path, data in members:
-        if _escapes(path):
+        if escapes(path):
             problems.append(f"path leaves the bundle: {path}")
         elif path in contents:
             problems.append(f"stands twice in the archive: {path}")
@@ -136,7 +115,7 @@ def _collect(members: Iterator[tuple[str, bytes | None]]) -> tuple[dict[str, byt
 
 
 def _directory(root: str) -> Iterator[tuple[str, bytes | None]]:
-    for directory, names, files in os.walk(root):
+    for directory, names, files in os.walk(root, onerror=_unreadable):
         names.sort()
         links = [name for name in names if os.path.islink(os.path.join(directory, name))]
         for name in sorted([*files, *links]):
@@ -147,6 +126,11 @@ def _directory(root: str) -> Iterator[tuple[str, bytes | None]]:
                 continue
             with open(path, "rb") as f:
                 yield relative, f.read()
+
+
+def _unreadable(error: OSError) -> None:
+    """What cannot be listed may hold anything: no verdict without it."""
+    raise error
 
 
 def _zip(path: str) -> Iterator[tuple[str, bytes | None]]:

@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Sequence
 from tempfile import mkdtemp
 
+from aicr.bundle import checksums
 from aicr.bundle.files import BundleFile
 from aicr.cli.output import write_file
 from aicr.errors import InvalidRequest
@@ -18,8 +19,6 @@ from aicr.errors import InvalidRequest
 # Every archive entry has the time that zip can first express: outputs do not know the clock.
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 FILE_MODE, PROGRAM_MODE, DIRECTORY_MODE = 0o644, 0o755, 0o755
-# A directory that holds one of these was written by us (or by AICR) and may be replaced.
-_OURS = ("checksums.txt", "recipe.yaml", "deploy.sh", "app-of-apps.yaml")
 
 
 def write(files: Sequence[BundleFile], target: str, *, force: bool = False) -> None:
@@ -83,9 +82,12 @@ def _write_directory(files: Sequence[BundleFile], target: str, force: bool) -> N
     target = os.path.abspath(target)
     if os.path.islink(target) or (os.path.exists(target) and not os.path.isdir(target)):
         raise InvalidRequest(f"{target} is no directory (--output)")
-    if not force and _is_foreign(target):
-        raise InvalidRequest(f"{target} holds something that is no bundle (--force replaces it)")
     try:
+        if not force and (foreign := _foreign(target)):
+            raise InvalidRequest(
+                f"{target} holds {foreign}, which is of no bundle: name another directory "
+                "(--output), or replace this one with all it holds (--force)"
+            )
         os.makedirs(os.path.dirname(target), exist_ok=True)
         staged = mkdtemp(dir=os.path.dirname(target), prefix=".aicr-")
         try:
@@ -97,10 +99,20 @@ def _write_directory(files: Sequence[BundleFile], target: str, force: bool) -> N
         raise InvalidRequest(f"cannot write {target}: {e.strerror} (--output)") from None
 
 
-def _is_foreign(target: str) -> bool:
-    """Whether a directory holds something, and nothing that shows it to be a bundle."""
-    found = set(os.listdir(target)) if os.path.isdir(target) else set()
-    return bool(found) and not found & set(_OURS)
+def _foreign(target: str) -> str:
+    """A file of a directory that its checksums do not list, so that no bundle brought it; or ''."""
+    found = {
+        os.path.relpath(os.path.join(directory, name), target).replace(os.sep, "/")
+        for directory, names, files in os.walk(target)
+        for name in (*files, *(n for n in names if os.path.islink(os.path.join(directory, n))))
+    }
+    ours: dict[str, str] = {}
+    if checksums.NAME in found:
+        with open(os.path.join(target, checksums.NAME), "rb") as f:
+            ours, _ = checksums.listed(f.read())
+        if ours:
+            ours[checksums.NAME] = ""
+    return min(found - set(ours), default="")
 
 
 def _fill(files: Sequence[BundleFile], staged: str) -> None:

@@ -28,8 +28,7 @@ def _many(name: str, metavar: str, text: str) -> Callable[[Command], Command]:
 
 def _settings(command: Command) -> Command:
     for flag, form in reversed(settings.FORMS.items()):
-        metavar = "COMPONENT:PATH=FILE" if flag == "--set-file" else "COMPONENT:PATH=VALUE"
-        command = _many(flag, metavar, form.help)(command)
+        command = _many(flag, f"COMPONENT:PATH={form.metavar}", form.help)(command)
     return command
 
 
@@ -115,7 +114,7 @@ def _options(params: dict[str, Any]) -> Options:
             for flag in settings.FORMS
             for setting in settings.parse_all(params[flag[2:].replace("-", "_")], flag)
         ),
-        bundlers=tuple(word for text in params["bundlers"] for word in text.split(",")),
+        bundlers=tuple(word.strip() for text in params["bundlers"] for word in text.split(",")),
         system_selector=selector(params["system_node_selector"], "--system-node-selector"),
         system_tolerations=tolerations(
             params["system_node_toleration"], "--system-node-toleration"

@@ -61,16 +61,18 @@ uninstall() {
 
 # Webhooks whose release is gone would block the API server for everybody.
 delete_orphaned_webhooks() {
-  local kind name namespace
+  local kind name namespace service
   command -v jq >/dev/null || return 0
-  while IFS=$'\t' read -r kind name namespace; do
-    [[ -n $name ]] || continue
+  while IFS=$'\t' read -r kind name namespace service; do
+    [[ -n $service ]] || continue
     case $NAMESPACES in *" $namespace "*) ;; *) continue ;; esac
-    kubectl delete "$kind" "$name" --ignore-not-found || true
+    if kubectl get service "$service" -n "$namespace" 2>&1 | grep -q "NotFound"; then
+      kubectl delete "$kind" "$name" --ignore-not-found || true
+    fi
   done < <(
     kubectl get mutatingwebhookconfigurations,validatingwebhookconfigurations -o json 2>/dev/null \
-      | jq -r '.items[]? | [.kind, .metadata.name, (.webhooks[0]?.clientConfig.service.namespace // "")]
-          | @tsv' 2>/dev/null || true
+      | jq -r '.items[]? | .kind as $kind | .metadata.name as $name | .webhooks[]?.clientConfig.service
+          | select(.) | [$kind, $name, .namespace, .name] | @tsv' 2>/dev/null || true
   )
 }
 

@@ -150,10 +150,14 @@ class TestSettings:
     @pytest.mark.parametrize(
         ("bundlers", "setting", "words"),
         [
-            ("gpuoperater", "a", "--bundlers gpuoperater has no effect"),
-            ("", "a", "--bundlers  has no effect"),
+            ("gpuoperater", "a", "--bundlers 'gpuoperater' has no effect"),
+            ("", "a", "--bundlers '' has no effect"),
             ("cert-manager", "gpuoperator:a=1", "gpu-operator is not among --bundlers"),
-            ("gpu-operator", "gpuoperator:enabled=false", "--bundlers gpu-operator has no effect"),
+            (
+                "gpu-operator",
+                "gpuoperator:enabled=false",
+                "--bundlers 'gpu-operator' has no effect",
+            ),
         ],
     )
     def test_bundlers_that_hit_nothing(
@@ -309,7 +313,8 @@ class TestWriting:
 
     def test_a_directory_is_replaced_without_leftovers(self, tmp_path: Path) -> None:
         target = tmp_path / "out"
-        write([*self.complete(), text("stale.txt", "old")], str(target))
+        older = [*self.FILES, text("stale.txt", "old")]
+        write([*older, checksums.of(older)], str(target))
         write(self.complete(), str(target))
         assert sorted(p.name for p in target.iterdir()) == ["a", "checksums.txt", "run.sh"]
         assert sorted(p.name for p in tmp_path.iterdir()) == ["out"]
@@ -321,6 +326,23 @@ class TestWriting:
         with pytest.raises(InvalidRequest, match="--force"):
             write(self.complete(), str(tmp_path))
         assert [p.name for p in tmp_path.iterdir()] == ["mine.txt"]
+
+    def test_a_file_that_no_bundle_brought_is_never_lost(self, tmp_path: Path) -> None:
+        """Not beside a recipe, not in the midst of a bundle, not in a place of its own."""
+        (tmp_path / "recipe.yaml").write_text("mine")
+        with pytest.raises(InvalidRequest, match=r"holds recipe\.yaml, which is of no bundle"):
+            write(self.complete(), str(tmp_path))
+        assert (tmp_path / "recipe.yaml").read_text() == "mine"
+        target = tmp_path / "out"
+        write(self.complete(), str(target))
+        write(self.complete(), str(target))
+        (target / "notes").mkdir()
+        (target / "notes" / "mine.txt").write_text("precious")
+        with pytest.raises(InvalidRequest, match=r"holds notes/mine\.txt, which is of no bundle"):
+            write(self.complete(), str(target))
+        assert (target / "notes" / "mine.txt").read_text() == "precious"
+        write(self.complete(), str(target), force=True)
+        assert not (target / "notes").exists()
 
     def test_an_interrupted_swap_is_taken_up_again(self, tmp_path: Path) -> None:
         """A crash between the two renames leaves the old bundle aside, whole."""
