@@ -13,8 +13,8 @@ from importlib import import_module
 import click
 
 from aicr import jsonio
+from aicr.atomic import write_file
 from aicr.cli.main import COMMANDS, aicr
-from aicr.cli.output import write_file
 from aicr.outputs import KINDS
 
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"

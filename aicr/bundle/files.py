@@ -4,14 +4,25 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+FILE_MODE, PROGRAM_MODE, DIRECTORY_MODE = 0o644, 0o755, 0o755
+
 
 class BundleFile(NamedTuple):
-    """Path relative to the bundle, content, and whether it is a program."""
+    """Path relative to the bundle, and content."""
 
     path: str
     data: bytes
-    executable: bool = False
+
+    @property
+    def mode(self) -> int:
+        """The mode of a file follows from its content, so that it can be verified."""
+        return mode_of(self.data)
 
 
-def text(path: str, content: str, *, executable: bool = False) -> BundleFile:
-    return BundleFile(path, content.encode(), executable)
+def mode_of(data: bytes) -> int:
+    """Programs, and only programs, can be executed: what starts by naming its interpreter."""
+    return PROGRAM_MODE if data.startswith(b"#!") else FILE_MODE
+
+
+def text(path: str, content: str) -> BundleFile:
+    return BundleFile(path, content.encode())

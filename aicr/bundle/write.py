@@ -11,14 +11,13 @@ import zlib
 from collections.abc import Sequence
 from tempfile import mkdtemp
 
+from aicr.atomic import write_file
 from aicr.bundle import checksums
-from aicr.bundle.files import BundleFile
-from aicr.cli.output import write_file
+from aicr.bundle.files import DIRECTORY_MODE, BundleFile
 from aicr.errors import InvalidRequest
 
 # Every archive entry has the time that zip can first express: outputs do not know the clock.
 _EPOCH = (1980, 1, 1, 0, 0, 0)
-FILE_MODE, PROGRAM_MODE, DIRECTORY_MODE = 0o644, 0o755, 0o755
 
 
 def write(files: Sequence[BundleFile], target: str, *, force: bool = False) -> None:
@@ -41,7 +40,7 @@ def zip_bytes(files: Sequence[BundleFile]) -> bytes:
         for name, file in _entries(files):
             info = zipfile.ZipInfo(name, _EPOCH)
             info.create_system = 3  # Unix, so that modes count
-            mode = DIRECTORY_MODE | 0o40000 if file is None else _mode(file) | 0o100000
+            mode = DIRECTORY_MODE | 0o40000 if file is None else file.mode | 0o100000
             info.external_attr = mode << 16 | (0x10 if file is None else 0)
             info.compress_type = zipfile.ZIP_STORED if file is None else zipfile.ZIP_DEFLATED
             archive.writestr(info, b"" if file is None else file.data)
@@ -58,14 +57,10 @@ def tar_bytes(files: Sequence[BundleFile]) -> bytes:
                 info.type, info.mode = tarfile.DIRTYPE, DIRECTORY_MODE
                 archive.addfile(info)
             else:
-                info.size, info.mode = len(file.data), _mode(file)
+                info.size, info.mode = len(file.data), file.mode
                 archive.addfile(info, io.BytesIO(file.data))
     packer = zlib.compressobj(6, zlib.DEFLATED, 31)  # 31: a gzip header without name and time
     return packer.compress(buffer.getvalue()) + packer.flush()
-
-
-def _mode(file: BundleFile) -> int:
-    return PROGRAM_MODE if file.executable else FILE_MODE
 
 
 def _entries(files: Sequence[BundleFile]) -> list[tuple[str, BundleFile | None]]:
@@ -127,7 +122,7 @@ def _fill(files: Sequence[BundleFile], staged: str) -> None:
             f.write(file.data)
             f.flush()
             os.fsync(f.fileno())
-        os.chmod(path, _mode(file))
+        os.chmod(path, file.mode)
     os.chmod(staged, DIRECTORY_MODE)
 
 

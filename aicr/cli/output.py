@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import stat
 import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -11,6 +9,7 @@ from typing import Any
 import click
 
 from aicr import jsonio
+from aicr.atomic import write_file
 from aicr.errors import InvalidRequest
 
 STDOUT = ("", "-", "stdout://")
@@ -36,49 +35,6 @@ def emit(text: str, target: str | None = None) -> None:
         sys.stdout.buffer.flush()
         return
     write_file(target, text.encode())
-
-
-def write_file(path: str, data: bytes) -> None:
-    """Write aside and rename, so that a crash leaves the old file or the new one.
-
-    A device or pipe cannot be replaced and is written to. Raises InvalidRequest.
-    """
-    try:
-        # /dev/stdout may well be a regular file, but it is somebody's open file.
-        stream = os.path.abspath(path).startswith(("/dev/", "/proc/"))
-        if stream or (os.path.exists(path) and not stat.S_ISREG(os.stat(path).st_mode)):
-            with open(path, "wb") as f:
-                f.write(data)
-            return
-        _replace(os.path.realpath(path), data)
-    except (OSError, ValueError) as e:
-        reason = getattr(e, "strerror", None) or str(e)
-        raise InvalidRequest(f'cannot write output file "{path}": {reason} (--output)') from None
-
-
-def _replace(target: str, data: bytes) -> None:
-    from tempfile import mkstemp
-
-    handle, staged = mkstemp(dir=os.path.dirname(target), prefix=".aicr-")
-    try:
-        with open(handle, "wb") as f:
-            f.write(data)
-            f.flush()
-            os.fsync(f.fileno())
-        os.chmod(staged, _mode_of(target))
-        os.replace(staged, target)
-    except BaseException:
-        os.unlink(staged)
-        raise
-
-
-def _mode_of(target: str) -> int:
-    """The mode of the file that is replaced, or what a new file would get."""
-    if os.path.exists(target):
-        return stat.S_IMODE(os.stat(target).st_mode)
-    mask = os.umask(0)
-    os.umask(mask)
-    return 0o666 & ~mask
 
 
 def warn(messages: Iterable[str], strict: bool = False) -> None:

@@ -292,7 +292,7 @@ def test_templates_cannot_leave_the_sandbox(external: External, template: str) -
 
 
 class TestWriting:
-    FILES = (text("a/b.txt", "x"), text("run.sh", "#!/bin/sh\n", executable=True))
+    FILES = (text("a/b.txt", "x"), text("run.sh", "#!/bin/sh\n"))
 
     def complete(self) -> list[BundleFile]:
         return [*self.FILES, checksums.of(self.FILES)]

@@ -18,7 +18,7 @@ from aicr.bundle.write import write
 from aicr.errors import InvalidRequest, NotFound
 from tests.conftest import Ran
 
-FILES = (text("a/values.yaml", "x: 1\n"), text("deploy.sh", "#!/bin/sh\n", executable=True))
+FILES = (text("a/values.yaml", "x: 1\n"), text("deploy.sh", "#!/bin/sh\n"))
 Aicr = Callable[..., Ran]
 
 

@@ -43,7 +43,7 @@ def files(bundle: Bundle, renderer: Renderer) -> list[BundleFile]:
     )
     for name, names in scripts.items():
         script = renderer.render(f"templates/bundle/{name}", **names)
-        result.append(text(name, script, executable=True))
+        result.append(text(name, script))
     result.append(text("recipe.yaml", yamlio.dump(dict(bundle.recipe), indent=4)))
     return result
 
@@ -57,7 +57,7 @@ def _component_files(c: Component, renderer: Renderer) -> Iterator[BundleFile]:
     yield text(f"{c.name}/README.md", renderer.render("templates/bundle/component.md", **facts))
     for name in ("install.sh", "uninstall.sh"):
         script = renderer.render(f"templates/bundle/component-{name}", **facts)
-        yield text(f"{c.name}/scripts/{name}", script, executable=True)
+        yield text(f"{c.name}/scripts/{name}", script)
 
 
 def values_text(c: Component) -> str:
