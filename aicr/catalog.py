@@ -20,7 +20,7 @@ from aicr.diagnostics import Diagnostic, InvalidDocument
 from aicr.errors import NotFound
 from aicr.sources import EXTERNAL, SourceFile
 
-FORMAT = 1
+FORMAT = 2
 CATALOG, ORIGINS, TEMPLATES, DIGEST = "catalog.json", "origins.json", "templates.json", "digest.txt"
 # The parts of a compiled catalog; the first is read for every answer, the others when needed.
 PARTS = {CATALOG: "catalog", ORIGINS: "origins", TEMPLATES: "templates"}
@@ -79,6 +79,12 @@ class Catalog:
     def validators(self) -> list[Mapping[str, Any]]:
         """What can be checked of a running stack, in order."""
         found: list[Mapping[str, Any]] = self.data["validators"]
+        return found
+
+    @property
+    def layers(self) -> list[str]:
+        """Digests of the source files, built-in first; the same in every installation."""
+        found: list[str] = self.data["layers"]
         return found
 
     @property
@@ -168,9 +174,11 @@ def compile_layers(
     from aicr.compile import compile_catalog  # pydantic and ruamel: only when compiling
 
     try:
-        return {part: {"format": FORMAT, **v} for part, v in compile_catalog(*layers).items()}
+        parts = compile_catalog(*layers)
     except InvalidDocument as e:
         raise InvalidDocument(in_directory(e.diagnostics, data_dir)) from None
+    parts[PARTS[CATALOG]]["layers"] = [sources.digest(layer, "") for layer in layers]
+    return {part: {"format": FORMAT, **v} for part, v in parts.items()}
 
 
 def in_directory(diagnostics: Iterable[Diagnostic], data_dir: str | None) -> list[Diagnostic]:

@@ -1,26 +1,23 @@
 """`aicr verify`: is a bundle what it was when it was made? (contract section 13)
 
-Reads a directory, or an archive without extracting it. The world is closed: a file that
-checksums.txt does not list is as wrong as one that is missing or changed.
+The world is closed: a file that checksums.txt does not list is as wrong as one that is missing or
+changed. A signature that holds says who made it; without one nobody vouches for the list itself.
 """
 
 from __future__ import annotations
 
-import os
-import stat
-import tarfile
-import zipfile
-from collections.abc import Iterator, Mapping
 from hashlib import sha256
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from aicr.bundle.checksums import NAME, escapes, listed
-from aicr.errors import InvalidRequest, NotFound
+from aicr import jsonio
+from aicr.bundle import checksums, provenance, signature
+from aicr.bundle.read import Contents, read
+from aicr.errors import InvalidRequest
 
-LEVELS = ("unknown", "unverified", "attested", "verified")
-MAX_BYTES = 256 * 1024 * 1024
-MAX_FILES = 20_000
-MAX_RATIO = 200
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+UNKNOWN, UNVERIFIED, ATTESTED, VERIFIED = LEVELS = ("unknown", "unverified", "attested", "verified")
 # What a bundle of the real AICR may hold beside the files its checksums list.
 _ATTESTATION = "attestation/"
 
@@ -29,10 +26,15 @@ class Report(NamedTuple):
     """The outcome of a verification; `errors` is empty when everything is as it was."""
 
     level: str
-    files: int
-    errors: tuple[str, ...]
+    files: int = 0
+    errors: tuple[str, ...] = ()
     # An attestation is there. We cannot check it (it needs Sigstore), so it earns no trust.
-    attested: bool
+    attested: bool = False
+    signed: bool = False  # a signature is there, checked or not
+    # What is only believed of a bundle whose signature holds:
+    creator: str = ""
+    tool_version: str = ""
+    external: bool = False
 
     @property
     def passed(self) -> bool:
@@ -44,116 +46,84 @@ class Report(NamedTuple):
             "trustLevel": self.level,
             "checksumsPassed": self.passed,
             "checksumFiles": self.files,
-            "bundleAttested": False,
+            "bundleAttested": bool(self.creator),
             "binaryAttested": False,
-            "identityPinned": False,
-            "hasExternalData": False,
+            "identityPinned": bool(self.creator),
+            "bundleCreator": self.creator,
+            "toolVersion": self.tool_version,
+            "hasExternalData": self.external,
+            "errors": list(self.errors),
         }
-        return {**body, "errors": list(self.errors)} if self.errors else body
+        optional = ("bundleCreator", "toolVersion", "errors")
+        return {k: v for k, v in body.items() if v or k not in optional}
 
 
-def verify(target: str) -> Report:
-    """Check a bundle directory, .zip or .tar.gz. Raises NotFound or InvalidRequest when there is
-    none."""
-    return check(*_read(target))
+def verify(target: str, key: Ed25519PublicKey | None = None) -> Report:
+    """Check a bundle directory, .zip, .tar.gz or OCI layout; with a key, also who made it.
+
+    Raises NotFound or InvalidRequest when there is no bundle at all.
+    """
+    return check(read(target), key)
 
 
-def check(contents: Mapping[str, bytes], problems: list[str]) -> Report:
-    """Check contents by path; `problems` are what reading already found."""
-    attested = any(path.startswith(_ATTESTATION) for path in contents)
-    listing = contents.get(NAME)
+def check(contents: Contents, key: Ed25519PublicKey | None = None) -> Report:
+    """Check contents that were read; what reading found wrong counts too."""
+    files, problems = contents
+    report = Report(
+        UNKNOWN,
+        attested=any(path.startswith(_ATTESTATION) for path in files),
+        signed=signature.NAME in files,
+    )
+    listing = files.get(checksums.NAME)
     if listing is None:
-        return Report(LEVELS[0], 0, (f"{NAME} not found", *problems), attested)
-    expected, errors = listed(listing)
+        return report._replace(errors=(f"{checksums.NAME} not found", *problems))
+    expected, errors = checksums.listed(listing)
     if errors:  # a list that cannot be trusted says nothing about any file
-        return Report(LEVELS[0], 0, tuple(errors), attested)
+        return report._replace(errors=tuple(errors))
+    errors = [*_differences(files, expected), *problems]
+    if key is not None:
+        errors += _signature_errors(files, listing, key)
+    if errors:
+        return report._replace(errors=tuple(errors))
+    report = report._replace(files=len(expected))
+    if report.attested:
+        return report
+    return _signed(files, report, key) if key else report._replace(level=UNVERIFIED)
+
+
+def _differences(files: dict[str, bytes], expected: dict[str, str]) -> list[str]:
+    errors = []
     for path, digest in expected.items():
-        if path not in contents:
+        if path not in files:
             errors.append(f"failed to read {path}: no such file")
-        elif (got := sha256(contents[path]).hexdigest()) != digest:
+        elif (got := sha256(files[path]).hexdigest()) != digest:
             errors.append(f"checksum mismatch: {path} (expected {digest}, got {got})")
     # A component's own checksums are listed by the bundle's; only the top list stands for itself.
-    extra = sorted(set(contents) - set(expected) - {NAME})
-    errors += [f"not in {NAME}: {p}" for p in extra if not p.startswith(_ATTESTATION)]
-    errors += problems
-    level = LEVELS[0 if errors or attested else 1]
-    return Report(level, 0 if errors else len(expected), tuple(errors), attested)
+    extra = sorted(set(files) - set(expected) - {checksums.NAME, signature.NAME})
+    return errors + [
+        f"not in {checksums.NAME}: {path}" for path in extra if not path.startswith(_ATTESTATION)
+    ]
 
 
-# --------------------------------------------------------------------------- reading
+def _signature_errors(files: dict[str, bytes], listing: bytes, key: Ed25519PublicKey) -> list[str]:
+    if signature.NAME not in files:
+        return [f"not signed: there is no {signature.NAME}"]
+    if not signature.holds(listing, files[signature.NAME], key):
+        return [f"{signature.NAME} is not by {signature.fingerprint(key)}, or not of this bundle"]
+    return []
 
 
-def _read(target: str) -> tuple[dict[str, bytes], list[str]]:
-    if os.path.isdir(target):
-        return _collect(_directory(target))
-    if not os.path.exists(target):
-        raise NotFound(f"bundle directory not found: {os.path.abspath(target)}")
+def _signed(files: dict[str, bytes], report: Report, key: Ed25519PublicKey) -> Report:
+    """The report with what the signer says of the bundle."""
+    data = files.get(provenance.NAME, b"{}")
     try:
-        if zipfile.is_zipfile(target):
-            return _collect(_zip(target))
-        if tarfile.is_tarfile(target):
-            return _collect(_tar(target))
-    except (OSError, zipfile.BadZipFile, tarfile.TarError, EOFError, ValueError) as e:
-        raise InvalidRequest(f"{target} cannot be read: {e}") from None
-    raise InvalidRequest(f"{target} is neither a directory nor a .zip or .tar.gz archive")
-
-
-def _collect(members: Iterator[tuple[str, bytes | None]]) -> tuple[dict[str, bytes], list[str]]:
-    """Contents by path; None in place of contents stands for what is no regular file."""
-    contents: dict[str, bytes] = {}
-    problems: list[str] = []
-    for path, data in members:
-        if escapes(path):
-            problems.append(f"path leaves the bundle: {path}")
-        elif path in contents:
-            problems.append(f"stands twice in the archive: {path}")
-        elif data is None:
-            problems.append(f"not a regular file: {path}")
-        else:
-            contents[path] = data
-    return contents, problems
-
-
-def _directory(root: str) -> Iterator[tuple[str, bytes | None]]:
-    for directory, names, files in os.walk(root, onerror=_unreadable):
-        names.sort()
-        links = [name for name in names if os.path.islink(os.path.join(directory, name))]
-        for name in sorted([*files, *links]):
-            path = os.path.join(directory, name)
-            relative = os.path.relpath(path, root).replace(os.sep, "/")
-            if not stat.S_ISREG(os.lstat(path).st_mode):
-                yield relative, None
-                continue
-            with open(path, "rb") as f:
-                yield relative, f.read()
-
-
-def _unreadable(error: OSError) -> None:
-    """What cannot be listed may hold anything: no verdict without it."""
-    raise error
-
-
-def _zip(path: str) -> Iterator[tuple[str, bytes | None]]:
-    with zipfile.ZipFile(path) as archive:
-        members = [info for info in archive.infolist() if not info.is_dir()]
-        total = sum(info.file_size for info in members)
-        packed = sum(info.compress_size for info in members) or 1
-        if len(members) > MAX_FILES or total > MAX_BYTES or total / packed > MAX_RATIO:
-            raise ValueError("it unpacks to more than any bundle")
-        for info in members:
-            mode = info.external_attr >> 16
-            link = mode and not stat.S_ISREG(mode)
-            yield info.filename, None if link else archive.read(info)
-
-
-def _tar(path: str) -> Iterator[tuple[str, bytes | None]]:
-    total = 0
-    with tarfile.open(path) as archive:
-        for count, member in enumerate(archive):
-            total += member.size
-            if count > MAX_FILES or total > MAX_BYTES:
-                raise ValueError("it unpacks to more than any bundle")
-            if member.isdir():
-                continue
-            content = archive.extractfile(member) if member.isreg() else None
-            yield member.name, content.read() if content else None
+        statement = jsonio.parse(data, provenance.NAME)
+    except InvalidRequest:
+        statement = {}
+    external = provenance.external(statement)
+    return report._replace(
+        level=ATTESTED if external else VERIFIED,
+        creator=signature.fingerprint(key),
+        tool_version=provenance.tool_version(statement),
+        external=external,
+    )

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from tempfile import mkdtemp
 
 from aicr.atomic import write_file
-from aicr.bundle import checksums
+from aicr.bundle import checksums, signature
 from aicr.bundle.files import DIRECTORY_MODE, BundleFile
 from aicr.errors import InvalidRequest
 
@@ -105,9 +105,8 @@ def _foreign(target: str) -> str:
     if checksums.NAME in found:
         with open(os.path.join(target, checksums.NAME), "rb") as f:
             ours, _ = checksums.listed(f.read())
-        if ours:
-            ours[checksums.NAME] = ""
-    return min(found - set(ours), default="")
+    own = {*ours, checksums.NAME, signature.NAME} if ours else set()
+    return min(found - own, default="")
 
 
 def _fill(files: Sequence[BundleFile], staged: str) -> None:

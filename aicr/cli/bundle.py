@@ -9,11 +9,12 @@ from typing import Any
 
 import click
 
-from aicr.bundle import checksums, settings
-from aicr.bundle.compile import Bundle, compile_bundle
+from aicr.bundle import settings
+from aicr.bundle.assemble import assemble
+from aicr.bundle.compile import Bundle
 from aicr.bundle.deployers import DEPLOYERS
 from aicr.bundle.options import Options, selector, taint, tolerations
-from aicr.bundle.render import renderer_of
+from aicr.bundle.signature import private_key
 from aicr.bundle.write import write
 from aicr.cli import output
 from aicr.cli.options import Command, data_option, open_catalog, single
@@ -48,6 +49,7 @@ def _settings(command: Command) -> Command:
 @_many("--workload-selector", "KEY=VALUE", "Labels of workloads that must not be interrupted.")
 @click.option("--workload-gate", default="", metavar="TAINT", help="Taint until a node is tuned.")
 @click.option("--nodes", type=int, default=0, metavar="N", help="Estimated number of GPU nodes.")
+@single("--sign", metavar="KEY", help="Sign the checksums with the Ed25519 key in this file.")
 @data_option
 @click.option("--kubeconfig", "-k", default=None, metavar="FILE", help="For cm:// addresses.")
 @click.option("--force", is_flag=True, help="Replace a directory that holds something else.")
@@ -62,15 +64,13 @@ def command(ctx: click.Context, /, force: bool, **params: Any) -> None:
     if params["recipe_file"] is None:
         raise click.UsageError('Required flag "recipe" not set', ctx)
     options = _options(params)
-    deploy = DEPLOYERS[options.deployer]
     target = params["target"] or "."
     if target.startswith("oci://"):
         raise _no_registry(target)
+    key = private_key(params["sign"]) if params["sign"] else None
     recipe = _recipe(params["recipe_file"], params["kubeconfig"])
     catalog = open_catalog(params)
-    bundle = compile_bundle(catalog, recipe, options)
-    files = deploy.files(bundle, renderer_of(catalog))
-    files.append(checksums.of(files))
+    bundle, files = assemble(catalog, recipe, options, key)
     write(files, target, force=force)
     output.emit(_summary(bundle, target, len(files)))
 

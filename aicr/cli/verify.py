@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from aicr import jsonio
+from aicr import constraints, jsonio
+from aicr.bundle.signature import public_key
 from aicr.bundle.verify import LEVELS, Report, verify
 from aicr.cli import output
 from aicr.cli.options import single
@@ -25,11 +26,12 @@ _PIN = "://github.com/NVIDIA/aicr/"
 )
 @single("--require-creator", metavar="ID", help="Identity that must have signed the bundle.")
 @single("--cli-version-constraint", metavar="EXPR", help="Version that must have made it.")
+@single("--key", metavar="FILE", help="Public Ed25519 key of whoever must have signed the bundle.")
 @single("--certificate-identity-regexp", metavar="RE", help="Identity of the signing workflow.")
 def command(
     bundle: str | None, output_format: str | None, min_trust_level: str | None, **pins: str | None
 ) -> None:
-    """Check that BUNDLE (a directory, .zip or .tar.gz) is exactly what it was when it was made.
+    """Check that BUNDLE (directory, .zip, .tar.gz, OCI layout) is exactly what was made.
 
     Changed, missing and additional files fail, and so do links and paths that leave the bundle.
     """  # fmt: skip
@@ -46,7 +48,7 @@ def command(
         raise InvalidRequest(
             f'certificate identity pattern must contain "{_PIN}" to pin to the NVIDIA repository'
         )
-    report = verify(bundle)
+    report = verify(bundle, public_key(pins["key"]) if pins["key"] else None)
     policy = _policy(report, wanted, pins["require_creator"], pins["cli_version_constraint"])
     failure = policy or (report.errors[0] if report.errors else "")
     if output_format == "json":
@@ -67,16 +69,29 @@ def _policy(report: Report, wanted: str, creator: str | None, version: str | Non
         return ""
     if wanted == "max" and report.attested:
         return 'trust level "unknown" does not meet maximum achievable "unverified" for this bundle'
-    if creator:
-        return f'bundle creator "" does not match required "{creator}"'
-    if version:
+    if creator and creator != report.creator:
+        return f'bundle creator "{report.creator}" does not match required "{creator}"'
+    return _version_policy(report.tool_version, version) if version else ""
+
+
+def _version_policy(actual: str, wanted: str) -> str:
+    """A version alone is the least one wanted."""
+    if not actual:
         return "tool version not available in attestation (bundle may be unattested)"
-    return ""
+    try:
+        operator, operand = constraints.parse(wanted)
+        fulfilled = constraints.holds(operator or ">=", operand, actual)
+    except ValueError as e:
+        return f"invalid --cli-version-constraint {wanted!r}: {e}"
+    return "" if fulfilled else f'tool version "{actual}" does not meet "{wanted}"'
 
 
 def _text(report: Report, failure: str) -> str:
     lines = [f"  ✗ {error}" for error in report.errors]
     lines = lines or [f"  ✓ Checksums verified ({report.files} files)"]
+    if report.creator or (report.signed and report.passed):
+        by = f"by {report.creator}" if report.creator else "not checked, for want of --key"
+        lines.append(f"  {'✓' if report.creator else '-'} Signed, {by}")
     lines += [f"  Trust level: {report.level}", ""]
     lines.append(f"Bundle verification: {'FAILED' if failure else 'PASSED'}")
     return "\n".join([*lines, *([f"  {failure}"] if failure else []), ""])

@@ -16,12 +16,11 @@ import pytest
 
 from aicr import catalog as catalogs
 from aicr import yamlio
-from aicr.bundle import checksums
-from aicr.bundle.compile import compile_bundle
+from aicr.bundle import checksums, provenance
+from aicr.bundle.assemble import assemble
 from aicr.bundle.deployers import DEPLOYERS
 from aicr.bundle.files import BundleFile, text
 from aicr.bundle.options import Options, selector, tolerations
-from aicr.bundle.render import Renderer
 from aicr.bundle.settings import parse_all
 from aicr.bundle.verify import verify
 from aicr.bundle.write import tar_bytes, write, zip_bytes
@@ -38,11 +37,7 @@ ONE_PER_FAMILY = ["monitoring-hpa", "h100-eks-ubuntu-training-kubeflow", "gb200-
 
 def bundle(catalog: Catalog, recipe: Any, **options: Any) -> list[BundleFile]:
     settings = parse_all(options.pop("set", []))
-    made = compile_bundle(catalog, recipe, Options(settings=tuple(settings), **options))
-    files: list[BundleFile] = DEPLOYERS[made.options.deployer].files(
-        made, Renderer(catalog.templates)
-    )
-    return [*files, checksums.of(files)]
+    return assemble(catalog, recipe, Options(settings=tuple(settings), **options)).files
 
 
 def of_family(catalog: Catalog, name: str, **options: Any) -> dict[str, BundleFile]:
@@ -59,7 +54,9 @@ def values(files: dict[str, BundleFile], component: str) -> Any:
 def test_one_bundle_per_family(builtin: Catalog, snapshot: Any, name: str, deployer: str) -> None:
     files = of_family(builtin, name, deployer=deployer)
     shown = {
-        p: f.data.decode() for p, f in sorted(files.items()) if not p.endswith("checksums.txt")
+        p: f.data.decode()
+        for p, f in sorted(files.items())
+        if not p.endswith(("checksums.txt", provenance.NAME))
     }
     assert yamlio.dump(shown) == snapshot
 

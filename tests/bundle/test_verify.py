@@ -49,6 +49,13 @@ TAMPERED: dict[str, tuple[Callable[[Path], object], str]] = {
     "changed": (_changed, "checksum mismatch: a/values.yaml (expected "),
     "missing": (lambda b: (b / "a/values.yaml").unlink(), "failed to read a/values.yaml"),
     "additional": (lambda b: (b / "more.sh").write_text("x"), "not in checksums.txt: more.sh"),
+    "program": (lambda b: (b / "a/values.yaml").chmod(0o755), "mode changed: a/values.yaml (0755)"),
+    "no program": (lambda b: (b / "deploy.sh").chmod(0o644), "mode changed: deploy.sh (0644)"),
+    "writable": (
+        lambda b: (b / "a/values.yaml").chmod(0o666),
+        "mode changed: a/values.yaml (0666)",
+    ),
+    "set-uid": (lambda b: (b / "deploy.sh").chmod(0o4755), "mode changed: deploy.sh (4755)"),
     "linked": (_linked, "not a regular file: a/values.yaml"),
     "directory linked": (lambda b: os.symlink("/etc", b / "etc"), "not a regular file: etc"),
     "no list": (lambda b: (b / "checksums.txt").unlink(), "checksums.txt not found"),
