@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import shutil
 import tarfile
 import zipfile
@@ -16,6 +17,7 @@ from aicr.bundle import checksums, signature
 from aicr.bundle.files import DIRECTORY_MODE, BundleFile
 from aicr.errors import InvalidRequest
 
+ZIP, TAR = ".zip", (".tar.gz", ".tgz")
 # Every archive entry has the time that zip can first express: outputs do not know the clock.
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
@@ -25,12 +27,17 @@ def write(files: Sequence[BundleFile], target: str, *, force: bool = False) -> N
 
     Raises InvalidRequest when the directory holds something that is no bundle, unless `force`.
     """
-    if target.endswith(".zip"):
+    if target.endswith(ZIP):
         write_file(target, zip_bytes(files))
-    elif target.endswith((".tar.gz", ".tgz")):
+    elif target.endswith(TAR):
         write_file(target, tar_bytes(files))
     else:
-        _write_directory(files, target, force)
+        _write_directory(files, target, "" if force else _foreign(_at(target)))
+
+
+def write_layout(files: Sequence[BundleFile], target: str, *, force: bool = False) -> None:
+    """Write an OCI image layout to a directory. Raises InvalidRequest as `write` does."""
+    _write_directory(files, target, "" if force else _foreign_in_layout(_at(target)))
 
 
 def zip_bytes(files: Sequence[BundleFile]) -> bytes:
@@ -73,16 +80,23 @@ def _entries(files: Sequence[BundleFile]) -> list[tuple[str, BundleFile | None]]
     return sorted(entries.items())
 
 
-def _write_directory(files: Sequence[BundleFile], target: str, force: bool) -> None:
+def _at(target: str) -> str:
+    """The directory to write. Raises InvalidRequest when something else is there."""
     target = os.path.abspath(target)
     if os.path.islink(target) or (os.path.exists(target) and not os.path.isdir(target)):
         raise InvalidRequest(f"{target} is no directory (--output)")
+    return target
+
+
+def _write_directory(files: Sequence[BundleFile], target: str, foreign: str) -> None:
+    """Stage beside the target and swap; `foreign` is a file there that must not be lost."""
+    target = _at(target)
+    if foreign:
+        raise InvalidRequest(
+            f"{target} holds {foreign}, which is of no bundle: name another directory "
+            "(--output), or replace this one with all it holds (--force)"
+        )
     try:
-        if not force and (foreign := _foreign(target)):
-            raise InvalidRequest(
-                f"{target} holds {foreign}, which is of no bundle: name another directory "
-                "(--output), or replace this one with all it holds (--force)"
-            )
         os.makedirs(os.path.dirname(target), exist_ok=True)
         staged = mkdtemp(dir=os.path.dirname(target), prefix=".aicr-")
         try:
@@ -96,17 +110,34 @@ def _write_directory(files: Sequence[BundleFile], target: str, force: bool) -> N
 
 def _foreign(target: str) -> str:
     """A file of a directory that its checksums do not list, so that no bundle brought it; or ''."""
-    found = {
-        os.path.relpath(os.path.join(directory, name), target).replace(os.sep, "/")
-        for directory, names, files in os.walk(target)
-        for name in (*files, *(n for n in names if os.path.islink(os.path.join(directory, n))))
-    }
+    found = _found(target)
     ours: dict[str, str] = {}
     if checksums.NAME in found:
         with open(os.path.join(target, checksums.NAME), "rb") as f:
             ours, _ = checksums.listed(f.read())
     own = {*ours, checksums.NAME, signature.NAME} if ours else set()
     return min(found - own, default="")
+
+
+def _foreign_in_layout(target: str) -> str:
+    """A file of a directory that belongs to no OCI image layout, or ''."""
+    found = _found(target)
+    if "oci-layout" in found:
+        found -= {"oci-layout", "index.json"}
+        found = {path for path in found if not _BLOB.match(path)}
+    return min(found, default="")
+
+
+_BLOB = re.compile(r"blobs/sha256/[0-9a-f]{64}\Z")
+
+
+def _found(target: str) -> set[str]:
+    """Every file and link at or below a directory, by its path from there."""
+    return {
+        os.path.relpath(os.path.join(directory, name), target).replace(os.sep, "/")
+        for directory, names, files in os.walk(target)
+        for name in (*files, *(n for n in names if os.path.islink(os.path.join(directory, n))))
+    }
 
 
 def _fill(files: Sequence[BundleFile], staged: str) -> None:

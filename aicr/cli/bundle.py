@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import re
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -12,13 +12,14 @@ import click
 from aicr.bundle import settings
 from aicr.bundle.assemble import assemble
 from aicr.bundle.compile import Bundle
+from aicr.bundle.deliver import Delivery, deliver, unpacked
+from aicr.bundle.deliver import check as check_delivery
 from aicr.bundle.deployers import DEPLOYERS
 from aicr.bundle.options import Options, selector, taint, tolerations
 from aicr.bundle.signature import private_key
-from aicr.bundle.write import write
 from aicr.cli import output
-from aicr.cli.options import Command, data_option, open_catalog, single
-from aicr.errors import AicrError, InvalidRequest, NotFound, Unavailable
+from aicr.cli.options import Command, check_pin, data_option, open_catalog, single
+from aicr.errors import InvalidRequest, NotFound
 from aicr.inputs import read_document
 from aicr.recipefile import check
 
@@ -33,11 +34,14 @@ def _settings(command: Command) -> Command:
     return command
 
 
+_OUTPUT = "Directory (default .), .zip, .tar.gz, oci-layout:DIR or oci://HOST/REPOSITORY[:TAG]."
+
+
 @click.command("bundle")
 @single(
     "--recipe", "-r", "recipe_file", metavar="FILE", help="Recipe file, URL or cm:// (required)."
 )
-@single("--output", "-o", "target", metavar="PATH", help="Directory, .zip or .tar.gz (default .).")
+@single("--output", "-o", "target", metavar="PATH", help=_OUTPUT)
 @single("--deployer", "-d", metavar="NAME", help="helm (default) or argocd.")
 @single("--repo", metavar="URL", help="Git repository that Argo CD reads the bundle from.")
 @_settings
@@ -53,8 +57,13 @@ def _settings(command: Command) -> Command:
 @data_option
 @click.option("--kubeconfig", "-k", default=None, metavar="FILE", help="For cm:// addresses.")
 @click.option("--force", is_flag=True, help="Replace a directory that holds something else.")
+@click.option("--plain-http", is_flag=True, help="Talk to the registry without TLS.")
+@click.option("--insecure-tls", is_flag=True, help="Do not check the registry's certificate.")
+@single("--image-refs", metavar="FILE", help="Write the pushed reference, by digest, to FILE.")
+@click.option("--attest", is_flag=True, help="Sign with Sigstore (only NVIDIA's own releases can).")
+@single("--certificate-identity-regexp", metavar="RE", help="Identity that --attest must have.")
 @click.pass_context
-def command(ctx: click.Context, /, force: bool, **params: Any) -> None:
+def command(ctx: click.Context, /, **params: Any) -> None:
     """Make a deployable bundle of a recipe.
 
     \b
@@ -64,15 +73,21 @@ def command(ctx: click.Context, /, force: bool, **params: Any) -> None:
     if params["recipe_file"] is None:
         raise click.UsageError('Required flag "recipe" not set', ctx)
     options = _options(params)
-    target = params["target"] or "."
-    if target.startswith("oci://"):
-        raise _no_registry(target)
+    _attestation(params["attest"], params["certificate_identity_regexp"])
+    to = Delivery(
+        params["target"] or ".",
+        force=params["force"],
+        plain_http=params["plain_http"],
+        insecure_tls=params["insecure_tls"],
+        image_refs=params["image_refs"] or "",
+    )
+    check_delivery(to)
     key = private_key(params["sign"]) if params["sign"] else None
     recipe = _recipe(params["recipe_file"], params["kubeconfig"])
     catalog = open_catalog(params)
     bundle, files = assemble(catalog, recipe, options, key)
-    write(files, target, force=force)
-    output.emit(_summary(bundle, target, len(files)))
+    pinned = deliver(files, to)
+    output.emit(_summary(bundle, to, len(files), pinned))
 
 
 def _recipe(source: str, kubeconfig: str | None) -> dict[str, Any]:
@@ -85,16 +100,15 @@ def _recipe(source: str, kubeconfig: str | None) -> dict[str, Any]:
     return check(document, source)
 
 
-_REFERENCE = re.compile(
-    r"oci://[a-z0-9.-]+(:[0-9]+)?(/[a-z0-9]+([._-]+[a-z0-9]+)*)+(:[A-Za-z0-9_][A-Za-z0-9._-]{0,127})?"
-)
-
-
-def _no_registry(target: str) -> AicrError:
-    if not _REFERENCE.fullmatch(target):
-        words = "invalid OCI reference: invalid reference format (lower-case host/repository[:tag])"
-        return InvalidRequest(f"invalid --output value: {words}")
-    return Unavailable(f"{target}: pushing to a registry is not built yet; write a .tar.gz instead")
+def _attestation(attest: bool, pattern: str | None) -> None:
+    """What of --attest can be said: signing with Sigstore needs an attested program, which only
+    NVIDIA's releases are. Raises NotFound or InvalidRequest."""
+    check_pin(pattern)
+    if attest:
+        path = f"{os.path.abspath(sys.argv[0])}-attestation.sigstore.json"
+        raise NotFound(f"--attest: {path} does not exist; sign with a key of your own (--sign KEY)")
+    if pattern:
+        raise InvalidRequest("--certificate-identity-regexp has no effect without --attest")
 
 
 def _options(params: dict[str, Any]) -> Options:
@@ -131,11 +145,12 @@ def _options(params: dict[str, Any]) -> Options:
     )
 
 
-def _summary(bundle: Bundle, target: str, count: int) -> str:
+def _summary(bundle: Bundle, to: Delivery, count: int, pinned: str) -> str:
     deploy = DEPLOYERS[bundle.options.deployer]
-    lines = ["", f"{deploy.TITLE} generated successfully!", f"Output: {target}"]
-    lines += [f"Files generated: {count}", ""]
+    lines = ["", f"{deploy.TITLE} generated successfully!", f"Output: {to.target}"]
+    lines += [f"Files generated: {count}", *([f"Digest: {pinned}"] if pinned else []), ""]
     if bundle.notes:
         lines += ["Note:", *(f"  ⚠ {note}" for note in bundle.notes), ""]
-    numbered = [f"  {i}. {step}" for i, step in enumerate(deploy.next_steps(target), 1)]
+    unpack, directory = unpacked(to, pinned)
+    numbered = (f"  {i}. {s}" for i, s in enumerate([*unpack, *deploy.next_steps(directory)], 1))
     return "\n".join([*lines, "To deploy:", *numbered, ""])

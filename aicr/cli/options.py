@@ -121,3 +121,14 @@ def sources_of(params: dict[str, Any]) -> Sources:
 def open_catalog(params: dict[str, Any]) -> Catalog:
     """The catalog of a command, by its `--data` option."""
     return catalog.load(params.pop("data_dir"))
+
+
+_PIN = "://github.com/NVIDIA/aicr/"
+
+
+def check_pin(pattern: str | None) -> None:
+    """A pattern for Sigstore identities must not let in just anybody's. Raises InvalidRequest."""
+    if pattern and _PIN not in pattern:
+        raise InvalidRequest(
+            f'certificate identity pattern must contain "{_PIN}" to pin to the NVIDIA repository'
+        )

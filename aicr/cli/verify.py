@@ -8,10 +8,8 @@ from aicr import constraints, jsonio
 from aicr.bundle.signature import public_key
 from aicr.bundle.verify import LEVELS, Report, verify
 from aicr.cli import output
-from aicr.cli.options import single
+from aicr.cli.options import check_pin, single
 from aicr.errors import InvalidRequest, Unauthorized
-
-_PIN = "://github.com/NVIDIA/aicr/"
 
 
 @click.command("verify")
@@ -43,11 +41,7 @@ def command(
     if wanted not in ("max", *LEVELS):
         names = ", ".join(LEVELS)
         raise InvalidRequest(f'invalid trust level "{min_trust_level}": must be one of {names}')
-    pattern = pins["certificate_identity_regexp"]
-    if pattern and _PIN not in pattern:
-        raise InvalidRequest(
-            f'certificate identity pattern must contain "{_PIN}" to pin to the NVIDIA repository'
-        )
+    check_pin(pins["certificate_identity_regexp"])
     report = verify(bundle, public_key(pins["key"]) if pins["key"] else None)
     policy = _policy(report, wanted, pins["require_creator"], pins["cli_version_constraint"])
     failure = policy or (report.errors[0] if report.errors else "")

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from aicr import catalog
 from tests.conftest import ROOT
 
 ANSWER = ["recipe", "--service", "eks", "--accelerator", "h100", "--intent", "training"]
@@ -58,7 +59,7 @@ def test_the_wheel_carries_data_and_compiled_catalog(wheel: Path) -> None:
     for part in ("overlays", "schemas", "templates"):
         expected = {p.relative_to(ROOT / part) for p in (ROOT / part).rglob("*.*")}
         assert {p.relative_to(data / part) for p in (data / part).rglob("*.*")} == expected
-    assert json.loads((data / "catalog.json").read_text())["format"] == 1
+    assert json.loads((data / "catalog.json").read_text())["format"] == catalog.FORMAT
     assert (data / "origins.json").exists()
     assert not (wheel / "tests").exists()
 
