@@ -114,16 +114,16 @@ def reading(snapshot: Readings, path: str) -> str:
         raise NoReading("[NOT_FOUND] measurement type not found in snapshot")
     if subtype not in snapshot[kind]:
         subtype, key = _dotted(snapshot[kind], f"{subtype}.{key}")
-    if subtype not in snapshot[kind]:
-        raise NoReading("[NOT_FOUND] subtype not found in measurement")
     if key not in snapshot[kind][subtype]:
         raise NoReading("[NOT_FOUND] key not found in subtype")
     return text_of(snapshot[kind][subtype][key])
 
 
 def _dotted(subtypes: Iterable[str], rest: str) -> tuple[str, str]:
-    """Subtype and key where the longest subtype with dots that is there ends; else two blanks."""
+    """Subtype and key where the longest subtype with dots that is there ends. Raises NoReading."""
     name = max((s for s in subtypes if s and rest.startswith(f"{s}.")), key=len, default="")
+    if not name:
+        raise NoReading("[NOT_FOUND] subtype not found in measurement")
     return name, rest[len(name) + 1 :]
 
 

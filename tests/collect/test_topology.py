@@ -25,7 +25,10 @@ def node(name: str, *taints: str, **labels: str) -> dict[str, Any]:
     ("nodes", "expected"),
     [
         ([node("a", "gpu:NoSchedule")], {"gpu": "NoSchedule||a"}),
-        ([node("b", "gpu=h:NoSchedule"), node("a", "gpu=h:NoSchedule")], {"gpu": "NoSchedule|h|a,b"}),
+        (
+            [node("b", "gpu=h:NoSchedule"), node("a", "gpu=h:NoSchedule")],
+            {"gpu": "NoSchedule|h|a,b"},
+        ),
         (
             [node("a", "d=x:NoSchedule", "d=x:NoExecute")],
             {"d.NoExecute": "x|a", "d.NoSchedule": "x|a"},
