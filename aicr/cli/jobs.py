@@ -21,29 +21,56 @@ def _duration(_ctx: click.Context, _param: click.Parameter, value: str) -> str:
 
 
 _OPTIONS = (
-    single("--namespace", "-n", envvar="AICR_NAMESPACE", help="Where it runs (default default)."),
-    single("--image", envvar="AICR_IMAGE", help="What it runs."),
-    click.option("--image-pull-secret", multiple=True, metavar="NAME", help="To get the image."),
-    single("--job-name", metavar="NAME", help="Its name (default aicr)."),
-    single("--service-account-name", metavar="NAME", help="Who it runs as (default aicr)."),
-    click.option("--node-selector", multiple=True, metavar="KEY=VALUE", help="Where it may run."),
+    single(
+        "--namespace",
+        "-n",
+        envvar="AICR_NAMESPACE",
+        help="Namespace of the Job (default: default).",
+    ),
+    single("--image", envvar="AICR_IMAGE", help="Image that it runs."),
     click.option(
-        "--toleration", multiple=True, metavar="TAINT", help="Taint it tolerates (default: all)."
+        "--image-pull-secret",
+        multiple=True,
+        metavar="NAME",
+        help="Secret to pull it with. Repeatable.",
+    ),
+    single("--job-name", metavar="NAME", help="Name of the Job (default aicr)."),
+    single(
+        "--service-account-name", metavar="NAME", help="Account that it runs as (default aicr)."
     ),
     click.option(
-        "--timeout", default="5m", callback=_duration, metavar="DURATION",
+        "--node-selector", multiple=True, metavar="KEY=VALUE", help="Nodes for it. Repeatable."
+    ),
+    click.option(
+        "--toleration", multiple=True, metavar="TAINT", help="Taint it tolerates (default all)."
+    ),
+    click.option(
+        "--timeout",
+        default="5m",
+        callback=_duration,
+        metavar="DURATION",
         help="How long to wait for it (default 5m).",
     ),
-    click.option("--no-cleanup", is_flag=True, help="Leave everything in the cluster."),
+    click.option("--no-cleanup", is_flag=True, help="Leave the Job in the cluster."),
     click.option(
-        "--privileged", type=bool, is_flag=False, flag_value="true", default=True,
-        metavar="[true|false]", help="With the node's privileges (default true).",
+        "--privileged",
+        type=bool,
+        is_flag=False,
+        flag_value="true",
+        default=True,
+        metavar="[true|false]",
+        help="Privileged pod (default true).",
     ),
     click.option(
-        "--require-gpu", is_flag=True, envvar="AICR_REQUIRE_GPU", help="On a node with a free GPU."
+        "--require-gpu", is_flag=True, envvar="AICR_REQUIRE_GPU", help="Reserve a GPU for it."
     ),
-    single("--runtime-class", envvar="AICR_RUNTIME_CLASS", metavar="NAME", help="nvidia, say."),
-)  # fmt: skip
+    single(
+        "--runtime-class",
+        envvar="AICR_RUNTIME_CLASS",
+        metavar="NAME",
+        help="Runtime class that shows the GPUs without taking one (nvidia).",
+    ),
+)
 
 NAMES = (
     "namespace", "image", "image_pull_secret", "job_name", "service_account_name",

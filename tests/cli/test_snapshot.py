@@ -82,6 +82,14 @@ def test_what_is_refused(aicr: Aicr, write: Write, arguments: str, code: int, wo
     assert words in ran.err
 
 
+def test_flags_from_the_environment(aicr: Aicr, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AICR_REQUIRE_GPU", "true")
+    monkeypatch.setenv("AICR_RUNTIME_CLASS", "nvidia")
+    ran = aicr("snapshot", "--local")
+    assert (ran.code, ran.out) == (2, "")
+    assert "mutually exclusive" in ran.err
+
+
 def test_a_reachable_cluster_is_no_reason_to_pretend(
     aicr: Aicr, cluster: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from aicr import models
+import pytest
+
+from aicr import models, yamlio
 from aicr.collect.document import document, rows
 from aicr.collect.facts import Facts
 from aicr.snapshot import oddities, reading, readings
@@ -30,6 +32,14 @@ def test_what_was_measured_is_read_back() -> None:
     found = readings(SNAPSHOT, "s")
     assert reading(found, "OS.release.VERSION_ID") == "24.04"
     assert reading(found, "SystemD.containerd.service.ActiveState") == "active"
+
+
+@pytest.mark.parametrize(
+    "text", ["24.04", "yes", "1:30", "a\nb", "\x01\x7f\x85\ufffd", "", "- x", "#", "0x1f"]
+)
+def test_text_stays_text_in_yaml(text: str) -> None:
+    taken = document([("OS", Facts({"grub": {"a": text, "b": True, "c": 1}}))], "1", "t", "n")
+    assert yamlio.parse(yamlio.dump(taken).encode(), "s").value == taken
 
 
 def test_rows() -> None:
