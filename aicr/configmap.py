@@ -1,19 +1,15 @@
-"""ConfigMaps as files: `cm://namespace/name` (contract section 11.4), through kubectl.
-
-kubectl knows every way of authenticating to a cluster; a client library would know a few.
-"""
+"""ConfigMaps as files: `cm://namespace/name` (contract section 11.4), through kubectl."""
 
 from __future__ import annotations
 
 import json
 import re
-import subprocess
 from typing import Any
 
+from aicr import clock, kubectl
 from aicr._version import __version__
-from aicr.errors import InvalidRequest, NotFound, Timeout, Unavailable
+from aicr.errors import InvalidRequest, NotFound, Unavailable
 
-TIMEOUT_SECONDS = 30
 FIELD_MANAGER = "aicr"
 _DNS_LABEL = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
 _DNS_NAME = r"[a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?"
@@ -36,7 +32,7 @@ def address(uri: str) -> tuple[str, str]:
 def read(uri: str, kubeconfig: str | None) -> tuple[str, bool]:
     """The document in a ConfigMap as text, and whether it is JSON."""
     namespace, name = address(uri)
-    found = _kubectl(["get", "configmap", name, "-n", namespace, "-o", "json"], kubeconfig)
+    found = kubectl.run(["get", "configmap", name, "-n", namespace, "-o", "json"], kubeconfig)
     try:
         data = json.loads(found).get("data") or {}
     except (ValueError, AttributeError):
@@ -48,14 +44,15 @@ def read(uri: str, kubeconfig: str | None) -> tuple[str, bool]:
     raise NotFound(f"{uri} holds no document (no key snapshot.yaml, .json or .txt)")
 
 
-def write(uri: str, text: str, suffix: str, kubeconfig: str | None) -> None:
-    """Create or update the ConfigMap of a recipe by server-side apply."""
-    from datetime import UTC, datetime
+def write(uri: str, text: str, suffix: str, kubeconfig: str | None, component: str) -> None:
+    """Create or update the ConfigMap of a document by server-side apply.
 
+    `component` says what the document is: recipe or snapshot.
+    """
     namespace, name = address(uri)
     labels = {
         "app.kubernetes.io/name": "aicr",
-        "app.kubernetes.io/component": "recipe",
+        "app.kubernetes.io/component": component,
         "app.kubernetes.io/version": __version__,
     }
     manifest: dict[str, Any] = {
@@ -65,30 +62,8 @@ def write(uri: str, text: str, suffix: str, kubeconfig: str | None) -> None:
         "data": {
             f"snapshot.{suffix}": text,
             "format": suffix,
-            "timestamp": datetime.now(UTC).isoformat(timespec="seconds"),
+            "timestamp": clock.stamp(clock.now()),
         },
     }
     arguments = ["apply", "--server-side", "--force-conflicts", "--field-manager", FIELD_MANAGER]
-    _kubectl([*arguments, "-f", "-"], kubeconfig, json.dumps(manifest))
-
-
-def _kubectl(arguments: list[str], kubeconfig: str | None, stdin: str | None = None) -> str:
-    command = ["kubectl", *(["--kubeconfig", kubeconfig] if kubeconfig else []), *arguments]
-    try:
-        done = subprocess.run(
-            command,
-            input=stdin,
-            capture_output=True,
-            text=True,
-            timeout=TIMEOUT_SECONDS,
-            check=False,
-        )
-    except FileNotFoundError:
-        raise Unavailable("cm:// addresses need kubectl on the PATH") from None
-    except subprocess.TimeoutExpired:
-        raise Timeout(f"kubectl gave no answer in {TIMEOUT_SECONDS} s") from None
-    if done.returncode:
-        reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
-        kind = NotFound if "(NotFound)" in reason else Unavailable
-        raise kind(f"kubectl {arguments[0]} failed: {reason}")
-    return done.stdout
+    kubectl.run([*arguments, "-f", "-"], kubeconfig, json.dumps(manifest))

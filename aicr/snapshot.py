@@ -89,9 +89,17 @@ def _maps(value: Any, where: str, name: str) -> Iterable[Mapping[str, Any]]:
     return value
 
 
+def is_measurement(path: str) -> bool:
+    """Whether a path means a reading, `Type.Subtype.Key`; a type in the wrong case does, too:
+    that is a mistake to report, not a name of something else."""
+    parts = path.split(".", 2)
+    return len(parts) == 3 and parts[0].casefold() in {kind.casefold() for kind in TYPES}
+
+
 def reading(snapshot: Readings, path: str) -> str:
     """The reading at `Type.Subtype.Key` as text; the key may itself hold dots and slashes.
 
+    The subtype ends at the first dot, unless only a longer one is there (`containerd.service`).
     Raises ValueError for a path that cannot exist and NoReading for one that is not measured.
     """
     parts = path.split(".", 2)
@@ -105,10 +113,18 @@ def reading(snapshot: Readings, path: str) -> str:
     if kind not in snapshot:
         raise NoReading("[NOT_FOUND] measurement type not found in snapshot")
     if subtype not in snapshot[kind]:
-        raise NoReading("[NOT_FOUND] subtype not found in measurement")
+        subtype, key = _dotted(snapshot[kind], f"{subtype}.{key}")
     if key not in snapshot[kind][subtype]:
         raise NoReading("[NOT_FOUND] key not found in subtype")
     return text_of(snapshot[kind][subtype][key])
+
+
+def _dotted(subtypes: Iterable[str], rest: str) -> tuple[str, str]:
+    """Subtype and key where the longest subtype with dots that is there ends. Raises NoReading."""
+    name = max((s for s in subtypes if s and rest.startswith(f"{s}.")), key=len, default="")
+    if not name:
+        raise NoReading("[NOT_FOUND] subtype not found in measurement")
+    return name, rest[len(name) + 1 :]
 
 
 def text_of(value: Any) -> str:

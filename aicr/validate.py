@@ -1,8 +1,8 @@
 """`aicr validate` as far as it goes without a cluster (contract section 12).
 
-Readiness first: the recipe's constraints against a snapshot. Then the phases: constraints whose
-measurement is in the snapshot are evaluated for real, checks that need a cluster are reported as
-skipped. The report is CTRF.
+Readiness first: the recipe's constraints against a snapshot. Then the phases: constraints on
+measurements are evaluated for real, those that the snapshot does not measure and the checks that
+need a cluster are reported as skipped. The report is CTRF.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from aicr import constraints
 from aicr.errors import CheckFailed
-from aicr.snapshot import Readings
+from aicr.snapshot import Readings, is_measurement
 
 PHASES = ("deployment", "performance", "conformance")
 PASSED, FAILED, SKIPPED = "passed", "failed", "skipped"
@@ -35,12 +35,13 @@ class Check(NamedTuple):
 
 
 def readiness(recipe: Mapping[str, Any], snapshot: Readings) -> list[str]:
-    """Evaluate the recipe's own constraints; what the snapshot does not measure is returned.
+    """Evaluate the recipe's own constraints and those of its readiness phase; what the snapshot
+    does not measure is returned.
 
     Raises CheckFailed at the first one that does not hold, with its remediation.
     """
     unmeasured = []
-    for constraint in recipe.get("constraints") or []:
+    for constraint in (*(recipe.get("constraints") or []), *_stated(recipe, "readiness")):
         name, value = constraint["name"], constraint["value"]
         outcome = constraints.check(name, value, snapshot)
         if outcome.passed:
@@ -69,24 +70,31 @@ def offline_checks(
     validators = list(validators)
     broken = False
     for phase in phases:
-        measured = [] if broken else list(_measured(recipe, snapshot, phase))
-        yield from measured
+        found = list(_measured(recipe, snapshot, phase))
+        yield from (
+            c._replace(status=SKIPPED, message=_AFTER_FAILURE) if broken else c for c in found
+        )
         reason = _AFTER_FAILURE if broken else _NO_CLUSTER
         for validator in validators:
             if validator["phase"] == phase:
                 yield Check(validator["name"], phase, SKIPPED, reason)
-        broken = broken or any(check.status == FAILED for check in measured)
+        broken = broken or any(check.status == FAILED for check in found)
 
 
 def _measured(recipe: Mapping[str, Any], snapshot: Readings, phase: str) -> Iterator[Check]:
-    stated = ((recipe.get("validation") or {}).get(phase) or {}).get("constraints") or []
-    for constraint in stated:
-        outcome = constraints.check(constraint["name"], constraint["value"], snapshot)
-        if outcome.actual is None:
-            continue  # measured on a cluster only
-        status = PASSED if outcome.passed else FAILED
-        message = outcome.reason + _remedy(constraint) if outcome.reason else ""
-        yield Check(constraint["name"], phase, status, message)
+    for constraint in _stated(recipe, phase):
+        name, value = constraint["name"], constraint["value"]
+        if not is_measurement(name):
+            continue  # of a check in the cluster, which reads it by itself
+        outcome = constraints.check(name, value, snapshot)
+        status = PASSED if outcome.passed else FAILED if outcome.measured else SKIPPED
+        remedy = _remedy(constraint) if status == FAILED else ""
+        yield Check(name, phase, status, outcome.reason + remedy)
+
+
+def _stated(recipe: Mapping[str, Any], phase: str) -> list[Mapping[str, Any]]:
+    """The constraints of a phase."""
+    return ((recipe.get("validation") or {}).get(phase) or {}).get("constraints") or []
 
 
 def _remedy(constraint: Mapping[str, Any]) -> str:

@@ -93,6 +93,31 @@ def write(tmp_path: Path) -> Write:
     return build
 
 
+Program = Callable[[str, str], Path]
+
+
+@pytest.fixture
+def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Program:
+    """Puts a shell script of a name before everything on the PATH."""
+    directory = tmp_path / "programs"
+    directory.mkdir()
+    monkeypatch.setenv("PATH", str(directory), prepend=os.pathsep)
+
+    def put(name: str, script: str) -> Path:
+        path = directory / name
+        path.write_text(f"#!/bin/sh\n{script}\n")
+        path.chmod(0o755)
+        return path
+
+    return put
+
+
+@pytest.fixture
+def no_programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is on the PATH."""
+    monkeypatch.setenv("PATH", str(tmp_path / "nothing"))
+
+
 REGISTRY = "apiVersion: aicr.nvidia.com/v1alpha1\nkind: ComponentRegistry\n"
 
 

@@ -139,14 +139,14 @@ class TestConfigMaps:
     def test_writing(self, kubectl: Path) -> None:
         from aicr import configmap
 
-        configmap.write("cm://ns/name", "a: 1\n", "yaml", None)
+        configmap.write("cm://ns/name", "a: 1\n", "yaml", None, "recipe")
         call, manifest = kubectl.read_text().split("\n", 1)
         assert call == ("apply --server-side --force-conflicts --field-manager aicr -f -")
         assert '"snapshot.yaml": "a: 1\\n", "format": "yaml"' in manifest
 
     def test_no_kubectl(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("PATH", "/nonexistent")
-        with pytest.raises(Unavailable, match="need kubectl on the PATH"):
+        with pytest.raises(Unavailable, match="needs kubectl on the PATH"):
             read_document("cm://ns/name", "-s")
 
     @pytest.mark.parametrize(

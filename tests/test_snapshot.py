@@ -9,7 +9,7 @@ import pytest
 from aicr.catalog import Catalog
 from aicr.criteria import fields_of
 from aicr.errors import InvalidRequest
-from aicr.snapshot import criteria_of, oddities, reading, readings
+from aicr.snapshot import NoReading, criteria_of, oddities, reading, readings
 
 
 def snapshot(kind: str, subtype: str, **data: Any) -> dict[str, Any]:
@@ -80,6 +80,32 @@ def test_a_model_of_several_words_is_detected() -> None:
 def test_readings_keep_dots_and_slashes_in_keys() -> None:
     values = readings(snapshot("OS", "sysctl", **{"/proc/sys/net.x": 5}), "s.yaml")
     assert reading(values, "OS.sysctl./proc/sys/net.x") == "5"
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("SystemD.containerd.service.ActiveState", "active"),
+        ("SystemD.a.b.c.d", "longest"),
+        ("SystemD.x.y.Key", "first dot"),
+    ],
+)
+def test_subtypes_with_dots(path: str, expected: str) -> None:
+    units = {
+        "containerd.service": {"ActiveState": "active"},
+        "x": {"y.Key": "first dot"},
+        "x.y": {"Key": "longer"},
+        "a.b": {"c.d": "shorter"},
+        "a.b.c": {"d": "longest"},
+    }
+    values = {"SystemD": units}
+    assert reading(values, path) == expected
+
+
+@pytest.mark.parametrize("path", ["SystemD.docker.service.X", "SystemD.containerd.serviceX.Y"])
+def test_what_no_subtype_with_dots_holds(path: str) -> None:
+    with pytest.raises(NoReading, match="subtype not found"):
+        reading({"SystemD": {"containerd.service": {"X": 1}, "": {"X": 1}}}, path)
 
 
 @pytest.mark.parametrize(

@@ -74,6 +74,49 @@ def test_measured_constraints_are_evaluated_and_the_rest_is_skipped(builtin: Cat
     ]
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "status", "message"),
+    [
+        ("GPU.smi.gpu-count", "8", "passed", ""),
+        ("GPU.smi.gpu-count", "> 8", "failed", "expected > 8, got 8 (add GPUs)"),
+        (
+            "GPU.smi.driver",
+            ">= 570",
+            "skipped",
+            "[NOT_FOUND] value not found in snapshot: [NOT_FOUND] key not found in subtype",
+        ),
+        ("OS.release.ID", "ubuntu", "skipped", "[NOT_FOUND] value not found in snapshot: [NOT_FOUND] measurement type not found in snapshot"),
+        ("Gpu.smi.gpu-count", "8", "failed", "[INVALID_REQUEST] invalid constraint path: [INVALID_REQUEST] invalid measurement type in constraint path (add GPUs)"),
+        ("K8s.server.version", "> ?", "failed", "[INTERNAL] evaluation failed: [INVALID_REQUEST] cannot parse expected version: [INVALID_REQUEST] non-numeric component: \"?\": version component is not numeric (add GPUs)"),
+    ],
+)  # fmt: skip
+def test_a_phase_constraint(name: str, value: str, status: str, message: str) -> None:
+    constraint = {"name": name, "value": value, "remediation": "add GPUs"}
+    recipe = {"validation": {"performance": {"constraints": [constraint]}}}
+    (found,) = offline_checks([], recipe, SNAPSHOT, ["performance"])
+    assert (found.name, found.phase, found.status) == (name, "performance", status)
+    assert found.message == message
+
+
+def test_constraints_of_later_phases_are_skipped_too() -> None:
+    constraints = [{"name": "GPU.smi.gpu-count", "value": "9"}]
+    phases = {
+        "deployment": {"constraints": constraints},
+        "conformance": {"constraints": constraints},
+    }
+    found = list(
+        offline_checks([], {"validation": phases}, SNAPSHOT, ["deployment", "conformance"])
+    )
+    assert [c.status for c in found] == ["failed", "skipped"]
+    assert found[1].message == "skipped due to previous phase failure"
+
+
+def test_the_readiness_phase_counts_as_readiness() -> None:
+    constraint = {"name": "K8s.server.version", "value": ">= 1.34"}
+    with pytest.raises(CheckFailed):
+        readiness({"validation": {"readiness": {"constraints": [constraint]}}}, SNAPSHOT)
+
+
 def test_after_a_failed_phase_nothing_else_is_tried(builtin: Catalog) -> None:
     few = {"GPU": {"smi": {"gpu-count": 4}}}
     found = list(offline_checks(builtin.validators, RECIPE, few, ["deployment", "performance"]))

@@ -29,6 +29,7 @@ COMMANDS = {
     "explain": "Show which layer, file and line set a value, and what it replaced.",
     "bundle": "Make a deployable bundle of a recipe.",
     "verify": "Check that a bundle is what it was when it was made.",
+    "snapshot": "Measure a machine and its cluster.",
     "validate": "Check a snapshot against a recipe.",
     "diff": "Compare two recipes or catalogs.",
     "lint": "Report everything that is wrong with a catalog.",

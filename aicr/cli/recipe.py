@@ -36,7 +36,7 @@ def command(strict: bool, output_format: str, **params: Any) -> None:
         from aicr import configmap
 
         suffix = "txt" if output_format == "table" else output_format
-        configmap.write(target, text, suffix, kubeconfig)
+        configmap.write(target, text, suffix, kubeconfig, "recipe")
     else:
         output.emit(text, target)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from aicr import jsonio
+from aicr import clock, jsonio
 from aicr._version import __version__
 from aicr.bundle.options import selector, tolerations
 from aicr.cli import output
@@ -64,11 +64,8 @@ def command(**params: Any) -> None:
 
 
 def _stamped(checks: list[Any]) -> dict[str, Any]:
-    from datetime import UTC, datetime
-
-    now = datetime.now(UTC)
-    stamp = now.isoformat(timespec="seconds").replace("+00:00", "Z")
-    return report(checks, __version__, stamp, int(now.timestamp() * 1000))
+    now = clock.now()
+    return report(checks, __version__, clock.stamp(now), int(now.timestamp() * 1000))
 
 
 def _check_flags(params: dict[str, Any]) -> None:
