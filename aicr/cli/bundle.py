@@ -11,7 +11,7 @@ import click
 
 from aicr.bundle import checksums, settings
 from aicr.bundle.compile import Bundle, compile_bundle
-from aicr.bundle.deployers import DEPLOYERS
+from aicr.bundle.deployers import DEFAULT, DEPLOYERS
 from aicr.bundle.options import Options, selector, taint, tolerations
 from aicr.bundle.render import renderer_of
 from aicr.bundle.write import write
@@ -37,8 +37,8 @@ def _settings(command: Command) -> Command:
     "--recipe", "-r", "recipe_file", metavar="FILE", help="Recipe file, URL or cm:// (required)."
 )
 @single("--output", "-o", "target", metavar="PATH", help="Directory, .zip or .tar.gz (default .).")
-@single("--deployer", "-d", metavar="NAME", help="helm (default) or argocd.")
-@single("--repo", metavar="URL", help="Git repository that Argo CD reads the bundle from.")
+@single("--deployer", "-d", metavar="NAME", help=f"One of {', '.join(DEPLOYERS)} (default {DEFAULT}).")
+@single("--repo", metavar="URL", help="Git repository that Argo CD or Flux reads.")
 @_settings
 @_many("--bundlers", "NAME[,NAME]", "Only these components.")
 @_many("--system-node-selector", "KEY=VALUE", "Where system components run.")
@@ -98,7 +98,7 @@ def _no_registry(target: str) -> AicrError:
 
 
 def _options(params: dict[str, Any]) -> Options:
-    deployer = (params["deployer"] or "helm").strip().lower()
+    deployer = (params["deployer"] or DEFAULT).strip().lower()
     if deployer not in DEPLOYERS:
         names = " ".join(sorted(DEPLOYERS))
         words = f'invalid deployer type "{params["deployer"]}": must be one of [{names}]'
