@@ -37,7 +37,9 @@ def _settings(command: Command) -> Command:
     "--recipe", "-r", "recipe_file", metavar="FILE", help="Recipe file, URL or cm:// (required)."
 )
 @single("--output", "-o", "target", metavar="PATH", help="Directory, .zip or .tar.gz (default .).")
-@single("--deployer", "-d", metavar="NAME", help=f"One of {', '.join(DEPLOYERS)} (default {DEFAULT}).")
+@single(
+    "--deployer", "-d", metavar="NAME", help=f"One of {', '.join(DEPLOYERS)} (default {DEFAULT})."
+)
 @single("--repo", metavar="URL", help="Git repository that Argo CD or Flux reads.")
 @_settings
 @_many("--bundlers", "NAME[,NAME]", "Only these components.")

@@ -79,8 +79,8 @@ def _component_files(
     if c.has_chart:
         yield contents.values_file(c)
         yield contents.objects_file(f"{c.name}/release.yaml", [_release(c, names[c.source])])
-        # Values as a file, not in the object: Flux drops every null, and a null is what takes a
-        # chart's default away. The generated name ends in a hash, so a changed file is a new release.
+        # Values as a file, not in the object: Flux drops every null there, and a null is what takes
+        # a chart's default away. The name gets a hash, so that a changed file is a new release.
         generator = {"name": f"{c.name}-values", "files": ["values.yaml"]}
         more = {"configMapGenerator": [generator], "configurations": ["kustomizeconfig.yaml"]}
         document = _kustomize(["release.yaml"], namespace=NAMESPACE, **more)

@@ -123,8 +123,8 @@ def _release(stage: Stage, names: Mapping[str, str]) -> dict[str, Any]:
         return {**head, "chart": f"./{c.name}/kustomize", **tail}
     directory = stage.directory.removeprefix(f"{c.name}/")
     nothing = stage.kind == "kustomization"  # only its hooks do something
-    values = {"values": [{"directory": "none" if nothing else directory}]}
-    return {**head, "chart": f"./{c.name}", **values, **tail}
+    prints = {"values": [{"directory": "none" if nothing else directory}]}
+    return {**head, "chart": f"./{c.name}", **prints, **tail}
 
 
 def _kustomization_hooks(stage: Stage) -> list[dict[str, Any]]:
