@@ -14,7 +14,7 @@ from aicr.bundle.assemble import assemble
 from aicr.bundle.compile import Bundle
 from aicr.bundle.deliver import Delivery, deliver, unpacked
 from aicr.bundle.deliver import check as check_delivery
-from aicr.bundle.deployers import DEPLOYERS
+from aicr.bundle.deployers import DEFAULT, DEPLOYERS
 from aicr.bundle.options import Options, selector, taint, tolerations
 from aicr.bundle.signature import private_key
 from aicr.cli import output
@@ -42,8 +42,10 @@ _OUTPUT = "Directory (default .), .zip, .tar.gz, oci-layout:DIR or oci://HOST/RE
     "--recipe", "-r", "recipe_file", metavar="FILE", help="Recipe file, URL or cm:// (required)."
 )
 @single("--output", "-o", "target", metavar="PATH", help=_OUTPUT)
-@single("--deployer", "-d", metavar="NAME", help="helm (default) or argocd.")
-@single("--repo", metavar="URL", help="Git repository that Argo CD reads the bundle from.")
+@single(
+    "--deployer", "-d", metavar="NAME", help=f"One of {', '.join(DEPLOYERS)} (default {DEFAULT})."
+)
+@single("--repo", metavar="URL", help="Git repository that Argo CD or Flux reads.")
 @_settings
 @_many("--bundlers", "NAME[,NAME]", "Only these components.")
 @_many("--system-node-selector", "KEY=VALUE", "Where system components run.")
@@ -112,7 +114,7 @@ def _attestation(attest: bool, pattern: str | None) -> None:
 
 
 def _options(params: dict[str, Any]) -> Options:
-    deployer = (params["deployer"] or "helm").strip().lower()
+    deployer = (params["deployer"] or DEFAULT).strip().lower()
     if deployer not in DEPLOYERS:
         names = " ".join(sorted(DEPLOYERS))
         words = f'invalid deployer type "{params["deployer"]}": must be one of [{names}]'

@@ -2,7 +2,11 @@
 # Removes what deploy.sh installed, last component first. Made by aicr; see README.md.
 set -euo pipefail
 
+{% for c in components if "$BUNDLE" in c.remove | join(" ") -%}
+{% if loop.first -%}
 BUNDLE=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
+{% endif %}
+{%- endfor -%}
 KEEP_NAMESPACES=false
 DELETE_PVCS=false
 TIMEOUT=120

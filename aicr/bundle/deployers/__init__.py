@@ -5,6 +5,12 @@ A deployer module has TITLE, `files(bundle, renderer)` and `next_steps(target)`.
 
 from types import ModuleType
 
-from aicr.bundle.deployers import argocd, helm
+from aicr.bundle.deployers import argocd, flux, helm, helmfile
 
-DEPLOYERS: dict[str, ModuleType] = {"argocd": argocd, "helm": helm}
+DEFAULT = "helm"
+DEPLOYERS: dict[str, ModuleType] = {
+    "argocd": argocd,
+    "flux": flux,
+    "helm": helm,
+    "helmfile": helmfile,
+}

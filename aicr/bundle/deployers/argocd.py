@@ -11,14 +11,13 @@ from typing import Any
 
 from aicr import yamlio
 from aicr.bundle.compile import Bundle, Component
-from aicr.bundle.deployers import helm
+from aicr.bundle.deployers import contents
+from aicr.bundle.deployers.stages import without_hooks
 from aicr.bundle.files import BundleFile, text
 from aicr.bundle.render import Renderer
 
 TITLE = "ArgoCD applications"
-PLACEHOLDER_REPO = "https://github.com/YOUR-ORG/YOUR-REPO.git"
 NAMESPACE = "argocd"
-_REVISION = "main"
 _SERVER = "https://kubernetes.default.svc"
 
 
@@ -30,29 +29,23 @@ def next_steps(target: str) -> list[str]:
 
 def files(bundle: Bundle, renderer: Renderer) -> list[BundleFile]:
     """Every file of the bundle but the checksums of the whole."""
-    repo = bundle.options.repo or PLACEHOLDER_REPO
+    repo = contents.repo_of(bundle)
     result: list[BundleFile] = []
     for wave, component in enumerate(bundle.components):
         result += _component_files(component, wave, repo)
-    readme = renderer.render(
-        "templates/bundle/README-argocd.md",
-        repo=repo,
-        placeholder=repo == PLACEHOLDER_REPO,
-        **helm.readme_facts(bundle),
-    )
     result += [
         text("app-of-apps.yaml", yamlio.dump(_app_of_apps(repo))),
-        text("README.md", readme),
-        text("recipe.yaml", yamlio.dump(dict(bundle.recipe), indent=4)),
+        contents.readme_file(bundle, renderer, "README-argocd.md"),
+        contents.recipe_file(bundle),
     ]
     return result
 
 
 def _component_files(c: Component, wave: int, repo: str) -> Iterator[BundleFile]:
     if not c.kustomize:
-        yield text(f"{c.name}/values.yaml", helm.values_text(c))
+        yield contents.values_file(c)
     for manifest in c.manifests:
-        yield text(f"{c.name}/{manifest.path}", manifest.text)
+        yield text(f"{c.name}/{manifest.path}", without_hooks(manifest.text))
     yield text(f"{c.name}/application.yaml", yamlio.dump(_application(c, wave, repo)))
 
 
@@ -85,14 +78,14 @@ def _sources(c: Component, repo: str) -> Iterator[dict[str, Any]]:
             "targetRevision": c.version.removeprefix("v") or "*",
             "helm": {"valueFiles": [f"$values/{c.name}/values.yaml"]},
         }
-        yield {"repoURL": repo, "targetRevision": _REVISION, "ref": "values"}
+        yield {"repoURL": repo, "targetRevision": contents.REVISION, "ref": "values"}
     directories = dict.fromkeys(m.path.rsplit("/", 1)[0] for m in c.manifests)
     for directory in directories:
         yield _git(repo, f"{c.name}/{directory}")
 
 
 def _git(repo: str, path: str, **more: Any) -> dict[str, Any]:
-    return {"repoURL": repo, "targetRevision": _REVISION, "path": path, **more}
+    return {"repoURL": repo, "targetRevision": contents.REVISION, "path": path, **more}
 
 
 def _app_of_apps(repo: str) -> dict[str, Any]:
