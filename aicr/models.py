@@ -284,6 +284,10 @@ class Component(Model):
     displayName: str | None = None
     description: str | None = None
     valueOverrideKeys: list[str] | None = None
+    statedManifests: list[str] | None = Field(
+        default=None,
+        description="Objects that the chart makes of its values: shown in bundles, never applied.",
+    )
     healthCheck: HealthCheck | None = None
     helm: HelmDefaults | None = None
     kustomize: KustomizeDefaults | None = None

@@ -8,7 +8,7 @@ Every deployer builds its files from the same components.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from aicr import defaults
@@ -59,6 +59,7 @@ class Component(NamedTuple):
     kustomize: bool
     values: Mapping[str, Any]
     manifests: tuple[Manifest, ...]
+    stated: tuple[Manifest, ...]  # what the chart makes of the values: to be read, never applied
 
     @property
     def oci(self) -> bool:
@@ -213,8 +214,24 @@ def _component(
         kustomize=kustomize,
         values=values,
         manifests=(),
+        stated=(),
     )
-    return component._replace(manifests=tuple(_manifests(catalog, renderer, ref, component)))
+    paths = ref.get("manifestFiles") or []
+    manifests = list(
+        _manifests(catalog, renderer, [*paths, *_stated(catalog, component)], component)
+    )
+    return component._replace(
+        manifests=tuple(m for m, path in manifests if path in paths),
+        stated=tuple(m for m, path in manifests if path not in paths),
+    )
+
+
+def _stated(catalog: Catalog, component: Component) -> list[str]:
+    """Templates of what a chart makes of its values; known of the chart that the registry names."""
+    entry = catalog.components.get(component.name) or {}
+    known = (entry.get("helm") or {}).get("defaultRepository")
+    found: list[str] = entry.get("statedManifests") or []
+    return found if component.has_chart and component.source == known else []
 
 
 def _values(
@@ -237,14 +254,15 @@ def _values(
 
 
 def _manifests(
-    catalog: Catalog, renderer: Renderer, ref: Mapping[str, Any], component: Component
-) -> Iterator[Manifest]:
+    catalog: Catalog, renderer: Renderer, paths: Iterable[str], component: Component
+) -> Iterator[tuple[Manifest, str]]:
+    """The manifests that say something, each with the path of its template."""
     seen: dict[str, str] = {}
-    for path in ref.get("manifestFiles") or []:
+    for path in paths:
         if path not in catalog.templates:
             near = did_you_mean(path, catalog.templates)
             raise InvalidRequest(
-                f"manifest {path} of component {ref['name']} does not exist {near}".rstrip()
+                f"manifest {path} of component {component.name} does not exist {near}".rstrip()
             )
         name = path.rsplit("/", 1)[-1]
         if seen.setdefault(name, path) != path:
@@ -258,7 +276,7 @@ def _manifests(
         }
         text = renderer.render(path, values=component.values, component=facts)
         if any(_says_something(line) for line in text.splitlines()):
-            yield Manifest(name, text.lstrip("\n").rstrip() + "\n")
+            yield Manifest(name, text.lstrip("\n").rstrip() + "\n"), path
 
 
 def _says_something(line: str) -> bool:

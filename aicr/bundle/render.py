@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -37,6 +37,7 @@ class Renderer:
             "join": self._environment.filters["join"],
             "length": self._environment.filters["length"],
             "reverse": self._environment.filters["reverse"],
+            "only": only,
             "yaml": to_yaml,
             "sh": shlex.quote,
         }
@@ -60,6 +61,21 @@ def to_yaml(value: Any, indent: int | None = None) -> str:
         return yamlio.dump(value).rstrip("\n")
     pad = " " * ((indent or 0) + 2)
     return "".join(f"\n{pad}{line}" for line in yamlio.dump(value).splitlines())
+
+
+def only(value: Mapping[str, Any], paths: Iterable[str]) -> dict[str, Any]:
+    """The part of a map that is at these (dotted) paths, as far as it has them."""
+    result: dict[str, Any] = {}
+    for path in paths:
+        head, _, rest = path.partition(".")
+        if head not in value:
+            continue
+        below = value[head]
+        if not rest:
+            result[head] = below
+        elif isinstance(below, Mapping) and (found := only(below, [rest])):
+            result[head] = {**result.get(head, {}), **found}
+    return result
 
 
 def _line_of(error: BaseException, path: str) -> int:

@@ -18,7 +18,7 @@ ensure_namespace() {
 
 # Kinds that the chart brings may still be unknown; what fails for another reason fails again below.
 apply_early() {
-  kubectl apply -f "$1" || echo "some manifests wait for the chart" >&2
+  kubectl apply "$@" || echo "some manifests wait for the chart" >&2
 }
 {%- endif %}
 {%- if "apply_kustomization" in text %}

@@ -7,7 +7,7 @@ set -euo pipefail
 BUNDLE=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd)
 {% endif %}
 {%- if "delete_manifests" in text %}
-delete_manifests() { kubectl delete -f "$1" --ignore-not-found; }
+delete_manifests() { kubectl delete "$@" --ignore-not-found; }
 {%- endif %}
 {%- if "delete_kustomization" in text %}
 delete_kustomization() { kustomize build "$1" | kubectl delete -n "$2" --ignore-not-found -f -; }

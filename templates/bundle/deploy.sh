@@ -77,7 +77,7 @@ ensure_namespace() {
 # Before the chart: kinds that the chart itself brings may still be unknown, nothing else may fail.
 apply_early() {
   local output
-  if output=$(kubectl apply -f "$1" 2>&1); then
+  if output=$(kubectl apply "$@" 2>&1); then
     echo "$output"
     return 0
   fi

@@ -43,7 +43,7 @@ done
 
 # Nothing here may stop the rest: what is left is reported at the end.
 delete_manifests() {
-  kubectl delete -f "$1" --ignore-not-found || echo "warning: not everything of $1 is gone" >&2
+  kubectl delete "$@" --ignore-not-found || echo "warning: not everything of $* is gone" >&2
 }
 
 delete_kustomization() {

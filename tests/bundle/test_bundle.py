@@ -363,3 +363,57 @@ class TestWriting:
         (tmp_path / "link").symlink_to("real")
         with pytest.raises(InvalidRequest, match="is no directory"):
             write(self.complete(), str(tmp_path / "link"))
+
+
+class TestStated:
+    """What the chart makes of the values: in the bundle to be read, applied by nobody."""
+
+    POLICY = "gpu-operator/manifests/clusterpolicy.yaml"
+
+    @pytest.mark.parametrize("deployer", sorted(DEPLOYERS))
+    def test_the_policy_says_what_the_values_say(self, builtin: Catalog, deployer: str) -> None:
+        said = ["gpuoperator:driver.version=570.1.2", "gpuoperator:driver.unknown=1"]
+        files = of_family(builtin, "h100-eks-ubuntu-training-kubeflow", deployer=deployer, set=said)
+        policy = yamlio.parse(files[self.POLICY].data, "p").value
+        assert policy["kind"] == "ClusterPolicy"
+        assert policy["spec"]["driver"]["version"] == "570.1.2"
+        assert "unknown" not in policy["spec"]["driver"]
+        assert policy["spec"]["dcgmExporter"]["config"] == {"name": "dcgm-exporter"}
+
+    def test_scripts_do_not_apply_it(self, builtin: Catalog) -> None:
+        files = of_family(builtin, "h100-eks-ubuntu-training-kubeflow")
+        scripts = [f.data.decode() for p, f in files.items() if p.endswith(".sh")]
+        assert not any("clusterpolicy" in script for script in scripts)
+        assert not any("gpu-operator/manifests/\n" in script for script in scripts)
+        assert any("gpu-operator/manifests/dcgm-exporter.yaml" in script for script in scripts)
+
+    def test_argo_cd_does_not_apply_it(self, builtin: Catalog) -> None:
+        name = "h100-eks-ubuntu-training-kubeflow"
+        files = of_family(builtin, name, deployer="argocd")
+        application = yamlio.parse(files["gpu-operator/application.yaml"].data, "a").value
+        manifests = application["spec"]["sources"][-1]
+        assert manifests["directory"] == {"exclude": "{clusterpolicy.yaml}"}
+
+    def test_of_another_chart_nothing_is_known(self, builtin: Catalog) -> None:
+        ref = {"name": "gpu-operator", "source": "https://fork.test", "version": "v1"}
+        files = {f.path for f in bundle(builtin, {"componentRefs": [ref]})}
+        assert self.POLICY not in files
+
+
+def test_kernel_module_parameters_become_files(builtin: Catalog) -> None:
+    path = "components/gpu-operator/manifests/kernel-module-params.yaml"
+    overrides = {
+        "driver": {"kernelModuleConfig": {"name": "params"}},
+        "kernelModuleParams": {"nvidia": {"NVreg_A": 1, "NVreg_B": 0}, "nvidia-uvm": {"x": 2}},
+    }
+    ref = {"name": "gpu-operator", "overrides": overrides, "manifestFiles": [path]}
+    files = {f.path: f for f in bundle(builtin, {"componentRefs": [ref]})}
+    document = yamlio.parse(files["gpu-operator/manifests/kernel-module-params.yaml"].data, "k")
+    assert document.value["metadata"]["name"] == "params"
+    assert document.value["data"] == {
+        "nvidia.conf": "NVreg_A=1\nNVreg_B=0\n",
+        "nvidia-uvm.conf": "x=2\n",
+    }
+    without = {"name": "gpu-operator", "manifestFiles": [path]}
+    files = {f.path: f for f in bundle(builtin, {"componentRefs": [without]})}
+    assert "gpu-operator/manifests/kernel-module-params.yaml" not in files

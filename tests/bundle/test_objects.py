@@ -42,6 +42,7 @@ OURS = {
 CUSTOM = {
     ("gateway.kgateway.dev/v1alpha1", "GatewayParameters"),
     ("gateway.networking.k8s.io/v1", "Gateway"),
+    ("nvidia.com/v1", "ClusterPolicy"),
     ("skyhook.nvidia.com/v1alpha1", "Skyhook"),
     ("trainer.kubeflow.org/v1alpha1", "ClusterTrainingRuntime"),
 }

@@ -18,7 +18,7 @@ from tests.test_resolve import NAMES
 
 def component(values: Any = None, manifest: str = "") -> Component:
     manifests = (Manifest("m.yaml", manifest),) if manifest else ()
-    return Component("a", "n", "a", "", "", "", "", False, values or {}, manifests)
+    return Component("a", "n", "a", "", "", "", "", False, values or {}, manifests, ())
 
 
 @pytest.mark.parametrize("name", NAMES)

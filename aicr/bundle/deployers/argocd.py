@@ -46,6 +46,7 @@ def _component_files(c: Component, wave: int, repo: str) -> Iterator[BundleFile]
         yield contents.values_file(c)
     for manifest in c.manifests:
         yield text(f"{c.name}/{manifest.path}", without_hooks(manifest.text))
+    yield from contents.stated_files(c)
     yield text(f"{c.name}/application.yaml", yamlio.dump(_application(c, wave, repo)))
 
 
@@ -81,7 +82,13 @@ def _sources(c: Component, repo: str) -> Iterator[dict[str, Any]]:
         yield {"repoURL": repo, "targetRevision": contents.REVISION, "ref": "values"}
     directories = dict.fromkeys(m.path.rsplit("/", 1)[0] for m in c.manifests)
     for directory in directories:
-        yield _git(repo, f"{c.name}/{directory}")
+        yield _git(repo, f"{c.name}/{directory}", **_less(c))
+
+
+def _less(c: Component) -> dict[str, Any]:
+    """What of a directory of manifests Argo CD must leave to the chart."""
+    names = ",".join(m.name for m in c.stated)
+    return {"directory": {"exclude": f"{{{names}}}"}} if names else {}
 
 
 def _git(repo: str, path: str, **more: Any) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from aicr import yamlio
@@ -31,6 +31,12 @@ def values_file(c: Component) -> BundleFile:
     values = dict(c.values)
     body = yamlio.dump(values, indent=4, sort_keys=True) if values else ""
     return text(f"{c.name}/values.yaml", _HEADER + body)
+
+
+def stated_files(c: Component) -> Iterator[BundleFile]:
+    """What the chart makes of the values, beside the manifests; no deployer applies it."""
+    for manifest in c.stated:
+        yield text(f"{c.name}/{manifest.path}", manifest.text)
 
 
 def recipe_file(bundle: Bundle) -> BundleFile:

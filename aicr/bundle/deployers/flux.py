@@ -76,6 +76,7 @@ def _component_files(
         previous = [before, *(s.name for s in own)]
         objects = [_stage(s, after) for s, after in zip(own, previous, strict=False)]
         yield contents.objects_file(f"{c.name}/flux.yaml", objects)
+    yield from contents.stated_files(c)
     if c.has_chart:
         yield contents.values_file(c)
         yield contents.objects_file(f"{c.name}/release.yaml", [_release(c, names[c.source])])

@@ -43,6 +43,7 @@ def _component_files(c: Component, renderer: Renderer) -> Iterator[BundleFile]:
     yield contents.values_file(c)
     for manifest in c.manifests:
         yield text(f"{c.name}/{manifest.path}", manifest.text)
+    yield from contents.stated_files(c)
     facts = {"c": c, "install": steps.install(c), "remove": steps.remove(c)}
     facts |= {"url": steps.kustomize_url(c), "after": steps.restarted(c)}
     yield text(f"{c.name}/README.md", renderer.render("templates/bundle/component.md", **facts))

@@ -56,6 +56,7 @@ def files(bundle: Bundle, renderer: Renderer) -> list[BundleFile]:
 
 def _component_files(c: Component, own: list[Stage]) -> Iterator[BundleFile]:
     yield contents.values_file(c)
+    yield from contents.stated_files(c)
     for stage in own:
         yield from stage.files()
         if stage.kind == "kustomize":

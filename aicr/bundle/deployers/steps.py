@@ -35,13 +35,20 @@ def _install(c: Component) -> Iterator[str]:
         if manifest.kustomization:
             yield f"retry kubectl apply -k {here}/{quote(manifest.path.rsplit('/', 1)[0])}"
     if plain and c.has_chart:
-        yield f"retry apply_early {here}/manifests/"
+        yield f"retry apply_early {_applied(c, here)}"
     if c.has_chart:
         yield f"retry {_helm_upgrade(c, here)}"
     if c.kustomize and c.source:
         yield f"retry apply_kustomization {quote(kustomize_url(c))} {quote(c.namespace)}"
     if plain:
-        yield f"retry kubectl apply -f {here}/manifests/"
+        yield f"retry kubectl apply {_applied(c, here)}"
+
+
+def _applied(c: Component, here: str) -> str:
+    """The manifests as arguments of kubectl: the directory, or some of the files in it."""
+    if not c.stated:
+        return f"-f {here}/manifests/"
+    return " ".join(f"-f {here}/{quote(m.path)}" for m in c.manifests if not m.kustomization)
 
 
 def _helm_upgrade(c: Component, here: str) -> str:
@@ -67,7 +74,7 @@ def remove(component: Component) -> list[str]:
 def _remove(c: Component) -> Iterator[str]:
     here = f'"$BUNDLE"/{quote(c.name)}'
     if any(not m.kustomization for m in c.manifests):
-        yield f"delete_manifests {here}/manifests/"
+        yield f"delete_manifests {_applied(c, here)}"
     if c.kustomize and c.source:
         yield f"delete_kustomization {quote(kustomize_url(c))} {quote(c.namespace)}"
     if c.has_chart:
