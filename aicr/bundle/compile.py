@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from aicr import defaults
 from aicr.bundle import scheduling
 from aicr.bundle.options import Options
-from aicr.bundle.render import Renderer, renderer_of
+from aicr.bundle.render import Rendering, renderer_of
 from aicr.bundle.settings import ENABLED, Setting, enabled, groups, put
 from aicr.catalog import Catalog
 from aicr.criteria import ANY
@@ -196,7 +196,7 @@ def _filtered(recipe: Mapping[str, Any], kept: list[dict[str, Any]]) -> dict[str
 
 def _component(
     catalog: Catalog,
-    renderer: Renderer,
+    renderer: Rendering,
     ref: Mapping[str, Any],
     settings: list[Setting],
     options: Options,
@@ -254,7 +254,7 @@ def _values(
 
 
 def _manifests(
-    catalog: Catalog, renderer: Renderer, paths: Iterable[str], component: Component
+    catalog: Catalog, renderer: Rendering, paths: Iterable[str], component: Component
 ) -> Iterator[tuple[Manifest, str]]:
     """The manifests that say something, each with the path of its template."""
     seen: dict[str, str] = {}

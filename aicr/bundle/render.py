@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, Protocol
 
 from jinja2 import DictLoader, StrictUndefined, TemplateError, TemplateSyntaxError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -15,10 +15,23 @@ from aicr.catalog import Catalog
 from aicr.errors import InvalidRequest
 
 
+class Rendering(Protocol):
+    """What turns templates into text."""
+
+    def render(self, path: str, **names: Any) -> str: ...
+
+
 @lru_cache(maxsize=8)
-def renderer_of(catalog: Catalog) -> Renderer:
-    """The renderer of a catalog; its templates are compiled once, however many bundles are made."""
-    return Renderer(catalog.templates)
+def renderer_of(catalog: Catalog) -> Rendering:
+    """The renderer of a catalog; its templates are compiled once, however many bundles are made.
+
+    Templates of an external catalog are somebody else's: they are rendered within limits.
+    """
+    if catalog.data_dir is None:
+        return Renderer(catalog.templates)
+    from aicr.bundle.confine import Confined
+
+    return Confined(catalog.templates)
 
 
 class Renderer:
@@ -50,7 +63,11 @@ class Renderer:
             raise InvalidRequest(f"{e.name or path}:{e.lineno}: {e.message}") from None
         except TemplateError as e:
             raise InvalidRequest(f"{path}:{_line_of(e, path)}: {e.message}") from None
-        except (TypeError, ValueError, ArithmeticError, AttributeError) as e:
+        except RecursionError:
+            raise InvalidRequest(f"{path}: the template is nested too deeply") from None
+        except SyntaxError as e:  # what Jinja lets through and Python's compiler does not
+            raise InvalidRequest(f"{path}: {e.msg}") from None
+        except (TypeError, ValueError, ArithmeticError, AttributeError, LookupError) as e:
             raise InvalidRequest(f"{path}:{_line_of(e, path)}: {e}") from None
 
 

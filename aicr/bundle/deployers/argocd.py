@@ -14,7 +14,7 @@ from aicr.bundle.compile import Bundle, Component
 from aicr.bundle.deployers import contents
 from aicr.bundle.deployers.stages import without_hooks
 from aicr.bundle.files import BundleFile, text
-from aicr.bundle.render import Renderer
+from aicr.bundle.render import Rendering
 
 TITLE = "ArgoCD applications"
 NAMESPACE = "argocd"
@@ -27,7 +27,7 @@ def next_steps(target: str) -> list[str]:
     return [push, f"kubectl apply -f {quote(target)}/app-of-apps.yaml"]
 
 
-def files(bundle: Bundle, renderer: Renderer) -> list[BundleFile]:
+def files(bundle: Bundle, renderer: Rendering) -> list[BundleFile]:
     """Every file of the bundle but the checksums of the whole."""
     repo = contents.repo_of(bundle)
     result: list[BundleFile] = []

@@ -9,7 +9,7 @@ from aicr import yamlio
 from aicr._version import __version__
 from aicr.bundle.compile import Bundle, Component
 from aicr.bundle.files import BundleFile, text
-from aicr.bundle.render import Renderer
+from aicr.bundle.render import Rendering
 from aicr.criteria import ANY
 
 # Namespaces that belong to the cluster: never made, never removed.
@@ -43,7 +43,7 @@ def recipe_file(bundle: Bundle) -> BundleFile:
     return text("recipe.yaml", yamlio.dump(dict(bundle.recipe), indent=4))
 
 
-def readme_file(bundle: Bundle, renderer: Renderer, template: str, **more: Any) -> BundleFile:
+def readme_file(bundle: Bundle, renderer: Rendering, template: str, **more: Any) -> BundleFile:
     """The README of the whole, from a template below templates/bundle/."""
     facts = {**_facts(bundle), **more}
     return text("README.md", renderer.render(f"templates/bundle/{template}", **facts))

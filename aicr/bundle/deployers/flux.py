@@ -16,7 +16,7 @@ from aicr.bundle.compile import Bundle, Component
 from aicr.bundle.deployers import contents, steps
 from aicr.bundle.deployers.stages import Stage, repository_names, stages
 from aicr.bundle.files import BundleFile
-from aicr.bundle.render import Renderer
+from aicr.bundle.render import Rendering
 from aicr.errors import InvalidRequest
 
 TITLE = "Flux objects"
@@ -38,7 +38,7 @@ def next_steps(target: str) -> list[str]:
     return [push, f"kubectl apply -f {quote(target)}/flux.yaml"]
 
 
-def files(bundle: Bundle, renderer: Renderer) -> list[BundleFile]:
+def files(bundle: Bundle, renderer: Rendering) -> list[BundleFile]:
     """Every file of the bundle but the checksums of the whole.
 
     Raises InvalidRequest for an address that Flux does not take, or a name that does not fit.

@@ -10,7 +10,7 @@ from aicr.bundle import checksums
 from aicr.bundle.compile import Bundle, Component
 from aicr.bundle.deployers import contents, steps
 from aicr.bundle.files import BundleFile, text
-from aicr.bundle.render import Renderer
+from aicr.bundle.render import Rendering
 
 TITLE = "Helm per-component bundle"
 
@@ -20,7 +20,7 @@ def next_steps(target: str) -> list[str]:
     return [f"cd {quote(target)}", "./deploy.sh"]
 
 
-def files(bundle: Bundle, renderer: Renderer) -> list[BundleFile]:
+def files(bundle: Bundle, renderer: Rendering) -> list[BundleFile]:
     """Every file of the bundle but the checksums of the whole."""
     result: list[BundleFile] = []
     for component in bundle.components:
@@ -39,7 +39,7 @@ def files(bundle: Bundle, renderer: Renderer) -> list[BundleFile]:
     return result
 
 
-def _component_files(c: Component, renderer: Renderer) -> Iterator[BundleFile]:
+def _component_files(c: Component, renderer: Rendering) -> Iterator[BundleFile]:
     yield contents.values_file(c)
     for manifest in c.manifests:
         yield text(f"{c.name}/{manifest.path}", manifest.text)

@@ -16,7 +16,7 @@ from aicr.bundle.compile import Bundle, Component
 from aicr.bundle.deployers import contents, steps
 from aicr.bundle.deployers.stages import Stage, repository_names, stages
 from aicr.bundle.files import BundleFile, text
-from aicr.bundle.render import Renderer
+from aicr.bundle.render import Rendering
 from aicr.errors import InvalidRequest
 
 TITLE = "Helmfile releases"
@@ -34,7 +34,7 @@ def next_steps(target: str) -> list[str]:
     return [f"cd {quote(target)}", "helmfile sync"]
 
 
-def files(bundle: Bundle, renderer: Renderer) -> list[BundleFile]:
+def files(bundle: Bundle, renderer: Rendering) -> list[BundleFile]:
     """Every file of the bundle but the checksums of the whole.
 
     Raises InvalidRequest where a field would be a template to helmfile, or a name does not fit.

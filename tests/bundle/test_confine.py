@@ -1,0 +1,65 @@
+"""Templates of external catalogs: stopped within two seconds and 256 MB, whatever they try."""
+
+from __future__ import annotations
+
+import gc
+import resource
+import time
+
+import pytest
+
+from aicr.bundle.confine import SECONDS, Confined
+from aicr.bundle.render import Renderer
+from aicr.errors import InvalidRequest
+
+EXHAUSTING = {
+    "text": "{{ 'x' * 10 ** 10 }}",
+    "number": "{{ 10 ** (10 ** 10) }}",
+    "loops": "{% set a = 'x' * 1000 %}" + "{% for i in a %}" * 6 + "y" + "{% endfor %}" * 6,
+    "growth": "{% set a = ['x' * 1000000] %}{% for i in 'x' * 1000000 %}{{ a[0] * 10 }}{% endfor %}",
+    "macro": "{% macro f(x) %}{{ f(x) }}{% endmacro %}{{ f(1) }}",
+    "include": "{% include 'm' %}",
+    "nesting": "{{ " + "(" * 50_000 + "1" + ")" * 50_000 + " }}",
+    "blocks": "{% for a in 'x' %}" * 500 + "{% endfor %}" * 500,
+    "format": "{{ '%999999999d' % 1 }}",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", EXHAUSTING)
+def test_exhaustion_is_stopped(name: str) -> None:
+    confined = Confined({"m": EXHAUSTING[name], "fine": "{{ a }}"})
+    start = time.monotonic()
+    with pytest.raises(InvalidRequest, match="m"):
+        confined.render("m")
+    assert time.monotonic() - start < SECONDS + 0.5
+    largest = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
+    assert largest < 256 * 1024 * 1024
+    assert confined.render("fine", a=1) == "1"
+
+
+def test_it_renders_like_the_other() -> None:
+    texts = {
+        "m": "{{ values.a | yaml(2) }} {{ 'x y' | sh }}",
+        "bad": "{{ values.b }}",
+        "syntax": "{% if",
+    }
+    names = {"values": {"a": {"b": ["é", None, 1.5]}}}
+    confined, plain = Confined(texts), Renderer(texts)
+    assert confined.render("m", **names) == plain.render("m", **names)
+    for path in ("bad", "syntax"):
+        with pytest.raises(InvalidRequest) as here:
+            plain.render(path, **names)
+        with pytest.raises(InvalidRequest) as there:
+            confined.render(path, **names)
+        assert there.value.message == here.value.message
+
+
+def test_nothing_is_left_behind() -> None:
+    confined = Confined({"m": "x"})
+    confined.render("m")
+    assert confined._worker
+    process = confined._worker.process
+    assert process.poll() is None
+    del confined
+    gc.collect()
+    assert process.poll() is not None
