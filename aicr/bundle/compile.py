@@ -91,8 +91,7 @@ def compile_bundle(catalog: Catalog, recipe: Mapping[str, Any], options: Options
     keys = {r["name"]: _override_keys(catalog, r["name"]) for r in refs}
     for ref in refs:
         _check_names(ref)
-    settings, hidden = groups(options.settings, keys)
-    _check_settings(options.settings, keys)
+    settings, hidden = _settings(options, keys)
     there = [ref for ref in refs if _is_enabled(ref, settings.get(ref["name"], []))]
     if not there:
         raise InvalidRequest("recipe has no enabled components after filtering")
@@ -135,7 +134,22 @@ def _check_names(ref: Mapping[str, Any]) -> None:
             raise InvalidRequest(f"component {name}: invalid {key} {value!r}")
 
 
-def _check_settings(settings: tuple[Setting, ...], keys: Mapping[str, list[str]]) -> None:
+def _settings(
+    options: Options, keys: Mapping[str, list[str]]
+) -> tuple[dict[str, list[Setting]], list[Setting]]:
+    """What is set of each component, lowest first: values files, then flags. And what is hidden."""
+    _check_settings((*options.values, *options.settings), keys)
+    below, twice = groups(options.values, keys)
+    if twice:
+        raise InvalidRequest(
+            f"{twice[0]}: {twice[0].component} is also named otherwise in the file"
+        )
+    above, hidden = groups(options.settings, keys)
+    both = {name: below.get(name, []) + above.get(name, []) for name in {**below, **above}}
+    return both, hidden
+
+
+def _check_settings(settings: Iterable[Setting], keys: Mapping[str, list[str]]) -> None:
     words = {*keys, *(key for named in keys.values() for key in named)}
     for setting in settings:
         if setting.component not in words:

@@ -18,6 +18,7 @@ class Options(NamedTuple):
 
     deployer: str = "helm"
     repo: str = ""
+    values: tuple[Setting, ...] = ()  # of files; they lie below the settings
     settings: tuple[Setting, ...] = ()
     bundlers: tuple[str, ...] = ()  # the only components wanted; none means all
     system_selector: Mapping[str, str] = {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from aicr import jsonio
@@ -90,6 +90,38 @@ def from_file(path: str, where: str) -> str:
         return data.decode()
     except UnicodeDecodeError:
         raise InvalidRequest(f"{where}: {path} is not UTF-8 text") from None
+
+
+VALUES = "--values"
+
+
+def from_values(path: str) -> list[Setting]:
+    """The settings of a file of Helm values by component, one for each leaf.
+
+    Raises InvalidRequest or NotFound: no such file, no YAML, no maps.
+    """
+    from aicr.inputs import read_document
+
+    document, _ = read_document(path, VALUES)
+    if not isinstance(document, Mapping) or not document:
+        raise InvalidRequest(f"{VALUES}: {path} must be a map from component to Helm values")
+    found = []
+    for component, values in document.items():
+        if not isinstance(values, Mapping) or not values:
+            words = f"{component} must be a map of Helm values, and not empty"
+            raise InvalidRequest(f"{VALUES}: {path}: {words}")
+        for keys, value in _leaves(values):
+            text = f"{component}:{'.'.join(keys)}={jsonio.compact(value)}"
+            found.append(Setting(component, keys, value, text, VALUES))
+    return found
+
+
+def _leaves(values: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], Any]]:
+    for key, value in values.items():
+        if isinstance(value, Mapping) and value:
+            yield from (((key, *below), leaf) for below, leaf in _leaves(value))
+        else:
+            yield (key,), value
 
 
 class Form(NamedTuple):

@@ -46,6 +46,7 @@ _OUTPUT = "Directory (default .), .zip, .tar.gz, oci-layout:DIR or oci://HOST/RE
     "--deployer", "-d", metavar="NAME", help=f"One of {', '.join(DEPLOYERS)} (default {DEFAULT})."
 )
 @single("--repo", metavar="URL", help="Git repository that Argo CD or Flux reads.")
+@_many(settings.VALUES, "FILE", "Helm values by component, below every --set.")
 @_settings
 @_many("--bundlers", "NAME[,NAME]", "Only these components.")
 @_many("--system-node-selector", "KEY=VALUE", "Where system components run.")
@@ -125,6 +126,7 @@ def _options(params: dict[str, Any]) -> Options:
     return Options(
         deployer=deployer,
         repo=params["repo"] or "",
+        values=tuple(s for path in params["values"] for s in settings.from_values(path)),
         settings=tuple(
             setting
             for flag in settings.FORMS

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aicr import jsonio
+from aicr import jsonio, yamlio
 from aicr.bundle.settings import enabled, groups, parse_all, put, typed
 from aicr.errors import AicrError, InvalidRequest
+from tests.conftest import Ran
+
+Aicr = Callable[..., Ran]
 
 
 @pytest.mark.parametrize(
@@ -140,3 +144,46 @@ def test_what_was_put_is_there_and_nothing_else_changed(path: list[str], value: 
     for key in path:
         after = after[key]
     assert after == value
+
+
+class TestValuesFiles:
+    """`--values FILE`: Helm values by component, below every --set."""
+
+    RECIPE = "kind: RecipeResult\ncomponentRefs: [{name: gpu-operator, overrides: {a: {x: 1}}}]\n"
+
+    def bundle(self, tmp_path: Path, aicr: Aicr, values: str, *more: str) -> Ran:
+        (tmp_path / "r.yaml").write_text(self.RECIPE)
+        (tmp_path / "v.yaml").write_text(values)
+        words = ["-r", str(tmp_path / "r.yaml"), "-o", str(tmp_path / "b")]
+        return aicr("bundle", *words, "--values", str(tmp_path / "v.yaml"), *more)
+
+    def values(self, tmp_path: Path) -> Any:
+        return yamlio.parse((tmp_path / "b/gpu-operator/values.yaml").read_bytes(), "v").value
+
+    def test_files_merge_over_the_recipe_and_below_flags(self, tmp_path: Path, aicr: Aicr) -> None:
+        text = "gpu-operator:\n  a: {y: [1, 2], z: null, with.dot: 3}\n  b: file\n"
+        assert self.bundle(tmp_path, aicr, text, "--set", "gpuoperator:b=flag").code == 0
+        found = self.values(tmp_path)
+        assert found["a"] == {"x": 1, "y": [1, 2], "z": None, "with.dot": 3}
+        assert found["b"] == "flag"
+
+    @pytest.mark.parametrize(
+        ("text", "words"),
+        [
+            ("nope: {a: 1}", "--values nope:a=1 has no effect: the recipe has no component 'nope'"),
+            ("gpu-operator: {a: {x: {deep: 1}}}", "a.x of gpu-operator is no map"),
+            ("gpu-operator: {a: 1}\ngpuoperator: {b: 1}", "is also named otherwise in the file"),
+            ("gpu-operator: 1", "gpu-operator must be a map of Helm values"),
+            ("gpu-operator: {}", "and not empty"),
+            ("[1]", "must be a map from component to Helm values"),
+            ("", "the document is empty"),
+            ("gpu-operator: {enabled: false}", "no enabled components after filtering"),
+            ("gpu-operator: {enabled: maybe}", "is neither true nor false"),
+        ],
+    )
+    def test_what_has_no_effect_is_an_error(
+        self, tmp_path: Path, aicr: Aicr, text: str, words: str
+    ) -> None:
+        ran = self.bundle(tmp_path, aicr, text)
+        assert (ran.code, words in ran.err) == (2, True), ran.err
+        assert not (tmp_path / "b").exists()
