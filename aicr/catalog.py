@@ -66,6 +66,12 @@ class Catalog:
         return texts
 
     @property
+    def template_code(self) -> Mapping[str, Any]:
+        """The templates as Python code (aicr.bundle.render); only of the built-in catalog."""
+        code: Mapping[str, Any] = self._load_part(TEMPLATES)["code"]
+        return code
+
+    @property
     def base(self) -> Mapping[str, Any]:
         record: Mapping[str, Any] = self.data["base"]
         return record
@@ -171,12 +177,16 @@ def compile_layers(
     layers: list[Mapping[str, SourceFile]], data_dir: str | None = None
 ) -> dict[str, Any]:
     """Compile; errors name external files as the user knows them."""
+    from aicr.bundle.render import Renderer
     from aicr.compile import compile_catalog  # pydantic and ruamel: only when compiling
 
     try:
         parts = compile_catalog(*layers)
     except InvalidDocument as e:
         raise InvalidDocument(in_directory(e.diagnostics, data_dir)) from None
+    # Somebody else's templates are parsed where they can do no harm: when they are rendered.
+    texts = {} if len(layers) > 1 else parts[PARTS[TEMPLATES]]["texts"]
+    parts[PARTS[TEMPLATES]]["code"] = Renderer(texts).generated()
     parts[PARTS[CATALOG]]["layers"] = [sources.digest(layer, "") for layer in layers]
     return {part: {"format": FORMAT, **v} for part, v in parts.items()}
 

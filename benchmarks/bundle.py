@@ -51,11 +51,8 @@ def main() -> int:
 
 def warm() -> int:
     from aicr import catalog
-    from aicr.bundle import checksums
-    from aicr.bundle.compile import compile_bundle
-    from aicr.bundle.deployers import DEPLOYERS
+    from aicr.bundle.assemble import assemble
     from aicr.bundle.options import Options
-    from aicr.bundle.render import renderer_of
     from aicr.bundle.settings import parse_all
     from aicr.criteria import Criteria
     from aicr.resolve import resolve
@@ -63,14 +60,11 @@ def warm() -> int:
     known = catalog.load()
     given = dict(zip((w[2:] for w in CRITERIA[::2]), CRITERIA[1::2], strict=True))
     recipe = resolve(known, Criteria.of(known.fields, given)).document("v")
-    renderer = renderer_of(known)
     peaks = []
     start = time.perf_counter()
     for i in range(BUNDLES):
         settings = tuple(parse_all([f"gpuoperator:driver.version={i}"]))
-        made = compile_bundle(known, recipe, Options(settings=settings))
-        files = DEPLOYERS["helm"].files(made, renderer)
-        checksums.of(files)
+        assemble(known, recipe, Options(settings=settings))
         peaks.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
     rate = BUNDLES / (time.perf_counter() - start)
     print(f"warm, one process      {rate:7.1f} bundles/s")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from aicr import sources
 from aicr.bundle import checksums, provenance, sbom, signature
 from aicr.bundle.compile import Bundle, compile_bundle
-from aicr.bundle.deployers import DEPLOYERS
+from aicr.bundle.deployers import deployer
 from aicr.bundle.files import BundleFile
 from aicr.bundle.options import Options
 from aicr.bundle.render import renderer_of
@@ -38,7 +38,7 @@ def assemble(
     Raises InvalidRequest as compile_bundle does.
     """
     bundle = compile_bundle(catalog, recipe, options)
-    files: list[BundleFile] = DEPLOYERS[options.deployer].files(bundle, renderer_of(catalog))
+    files: list[BundleFile] = deployer(options.deployer).files(bundle, renderer_of(catalog))
     files += [sbom.of(bundle), *_data(catalog)]
     files.append(provenance.of(catalog, bundle, files))
     listing = checksums.of(files)

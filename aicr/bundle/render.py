@@ -7,7 +7,15 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any, Protocol
 
-from jinja2 import DictLoader, StrictUndefined, TemplateError, TemplateSyntaxError
+from jinja2 import (
+    DictLoader,
+    Environment,
+    StrictUndefined,
+    Template,
+    TemplateError,
+    TemplateSyntaxError,
+)
+from jinja2.bccache import bc_version
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from aicr import yamlio
@@ -28,7 +36,7 @@ def renderer_of(catalog: Catalog) -> Rendering:
     Templates of an external catalog are somebody else's: they are rendered within limits.
     """
     if catalog.data_dir is None:
-        return Renderer(catalog.templates)
+        return Renderer(catalog.templates, catalog.template_code)
     from aicr.bundle.confine import Confined
 
     return Confined(catalog.templates)
@@ -37,9 +45,11 @@ def renderer_of(catalog: Catalog) -> Rendering:
 class Renderer:
     """Renders the templates of one catalog; templates are compiled once."""
 
-    def __init__(self, texts: Mapping[str, str]) -> None:
+    def __init__(self, texts: Mapping[str, str], code: Mapping[str, Any] | None = None) -> None:
+        """`code` is what `generated` made of the same texts, which then need not be parsed."""
+        known = code and code.get("version") == bc_version
         self._environment = ImmutableSandboxedEnvironment(
-            loader=DictLoader(texts),
+            loader=_Loader(texts, code["python"] if code and known else {}),
             undefined=StrictUndefined,
             autoescape=False,
             keep_trailing_newline=True,
@@ -55,6 +65,21 @@ class Renderer:
             "sh": shlex.quote,
         }
 
+    def generated(self) -> dict[str, Any]:
+        """Every template as Python source, and the version of Jinja's code that it is for.
+
+        Raises InvalidRequest for a text that is no template.
+        """
+        loader = self._environment.loader
+        texts = loader.mapping if isinstance(loader, DictLoader) else {}
+        python = {}
+        for path, text in texts.items():
+            try:
+                python[path] = self._environment.compile(text, path, _FILE, raw=True)
+            except TemplateSyntaxError as e:
+                raise InvalidRequest(f"{path}:{e.lineno}: {e.message}") from None
+        return {"version": bc_version, "python": python}
+
     def render(self, path: str, **names: Any) -> str:
         """The text of a template. Raises InvalidRequest with template and line."""
         try:
@@ -69,6 +94,29 @@ class Renderer:
             raise InvalidRequest(f"{path}: {e.msg}") from None
         except (TypeError, ValueError, ArithmeticError, AttributeError, LookupError) as e:
             raise InvalidRequest(f"{path}:{_line_of(e, path)}: {e}") from None
+
+
+class _Loader(DictLoader):
+    """Templates by path; those whose code is at hand are not parsed."""
+
+    def __init__(self, texts: Mapping[str, str], python: Mapping[str, str]) -> None:
+        super().__init__(texts)
+        self._python = python
+
+    def load(
+        self,
+        environment: Environment,
+        name: str,
+        globals: Any = None,  # noqa: A002 (Jinja's word)
+    ) -> Template:
+        if name not in self._python:
+            return super().load(environment, name, globals)
+        code = compile(self._python[name], _FILE, "exec")
+        return environment.template_class.from_code(environment, code, globals or {})
+
+
+# What Jinja calls the file of a template that has none; lines of errors are found by it.
+_FILE = "<template>"
 
 
 def to_yaml(value: Any, indent: int | None = None) -> str:

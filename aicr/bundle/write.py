@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import fcntl
 import io
 import os
 import re
 import shutil
-import tarfile
-import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from tempfile import mkdtemp
+from threading import Thread
 
 from aicr.atomic import write_file
 from aicr.bundle import checksums, signature
@@ -42,6 +43,8 @@ def write_layout(files: Sequence[BundleFile], target: str, *, force: bool = Fals
 
 def zip_bytes(files: Sequence[BundleFile]) -> bytes:
     """A zip archive: sorted, with directory entries, fixed times and Unix modes."""
+    import zipfile
+
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
         for name, file in _entries(files):
@@ -56,6 +59,8 @@ def zip_bytes(files: Sequence[BundleFile]) -> bytes:
 
 def tar_bytes(files: Sequence[BundleFile]) -> bytes:
     """A gzipped tar archive: sorted, fixed times, owners and modes."""
+    import tarfile
+
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as archive:
         for name, file in _entries(files):
@@ -98,14 +103,41 @@ def _write_directory(files: Sequence[BundleFile], target: str, foreign: str) -> 
         )
     try:
         os.makedirs(os.path.dirname(target), exist_ok=True)
-        staged = mkdtemp(dir=os.path.dirname(target), prefix=".aicr-")
-        try:
+        with _staging(target) as staged:
             _fill(files, staged)
             _swap(staged, target)
-        finally:
-            shutil.rmtree(staged, ignore_errors=True)
     except OSError as e:
         raise InvalidRequest(f"cannot write {target}: {e.strerror} (--output)") from None
+
+
+@contextmanager
+def _staging(target: str) -> Iterator[str]:
+    """A directory beside the target that is gone afterwards. What a killed process left of its own
+    goes too: whoever is still alive holds a lock on the directory that stages."""
+    prefix = f".{os.path.basename(target)}.aicr-"
+    parent = os.path.dirname(target)
+    for name in os.listdir(parent):
+        if name.startswith(prefix):
+            left = os.path.join(parent, name)
+            with suppress(OSError), _locked(left):
+                shutil.rmtree(left)
+    staging = mkdtemp(dir=parent, prefix=prefix)
+    try:
+        with _locked(staging):
+            yield os.path.join(staging, "new")
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+@contextmanager
+def _locked(directory: str) -> Iterator[None]:
+    """Raises BlockingIOError when another process has the lock, which ends with its holder."""
+    handle = os.open(directory, os.O_RDONLY | os.O_NOFOLLOW | os.O_DIRECTORY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(handle)
 
 
 def _foreign(target: str) -> str:
@@ -141,8 +173,12 @@ def _found(target: str) -> set[str]:
 
 
 def _fill(files: Sequence[BundleFile], staged: str) -> None:
+    """Write everything, then wait until all of it is on disk."""
+    os.mkdir(staged)
+    written = [staged]
     for name, file in _entries(files):
         path = os.path.join(staged, name)
+        written.append(path)
         if file is None:
             os.mkdir(path)
             os.chmod(path, DIRECTORY_MODE)
@@ -150,23 +186,71 @@ def _fill(files: Sequence[BundleFile], staged: str) -> None:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
         with open(os.open(path, flags, 0o600), "wb") as f:
             f.write(file.data)
-            f.flush()
-            os.fsync(f.fileno())
-        os.chmod(path, file.mode)
+            os.fchmod(f.fileno(), file.mode)
     os.chmod(staged, DIRECTORY_MODE)
+    _sync(written)
+
+
+_SYNCS = 8
+
+
+def _sync(paths: Sequence[str]) -> None:
+    """Wait until files and directories are on disk, several at a time: a file system that is asked
+    for many writes them together."""
+    errors: list[OSError] = []
+
+    def some(start: int) -> None:
+        try:
+            for path in paths[start::_SYNCS]:
+                _sync_one(path)
+        except OSError as e:
+            errors.append(e)
+
+    threads = [Thread(target=some, args=(start,)) for start in range(min(_SYNCS, len(paths)))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if errors:
+        raise errors[0]
+
+
+def _sync_one(path: str) -> None:
+    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _swap(staged: str, target: str) -> None:
-    """Put the staged directory in place of the target.
+    """Put the staged directory in place of the target, whose old content is then `staged`.
 
-    A directory cannot be renamed over one that holds something: the old one steps aside first. A
-    crash between the two renames leaves it under the name `<target>.aicr-old`, whole.
+    Linux exchanges two directories at once. Elsewhere the old one steps aside first, and a crash
+    between the two renames leaves it under the name `<target>.aicr-old`, whole.
     """
     old = f"{target}.aicr-old"
     if os.path.isdir(old) and not os.path.exists(target):
         os.rename(old, target)
-    shutil.rmtree(old, ignore_errors=True)
-    if os.path.isdir(target):
+    if not os.path.isdir(target):
+        os.rename(staged, target)
+    elif not _exchange(staged, target):
         os.rename(target, old)
-    os.rename(staged, target)
+        os.rename(staged, target)
+    _sync_one(os.path.dirname(target))
     shutil.rmtree(old, ignore_errors=True)
+
+
+_RENAME_EXCHANGE = 2
+_AT_FDCWD = -100
+
+
+def _exchange(one: str, other: str) -> bool:
+    """Exchange two directories in one step; False where the system cannot."""
+    import ctypes
+
+    renameat2 = getattr(ctypes.CDLL(None), "renameat2", None)
+    if renameat2 is None:
+        return False
+    paths = (_AT_FDCWD, os.fsencode(one), _AT_FDCWD, os.fsencode(other))
+    return bool(renameat2(*paths, _RENAME_EXCHANGE) == 0)

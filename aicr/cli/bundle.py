@@ -14,7 +14,7 @@ from aicr.bundle.assemble import assemble
 from aicr.bundle.compile import Bundle
 from aicr.bundle.deliver import Delivery, deliver, unpacked
 from aicr.bundle.deliver import check as check_delivery
-from aicr.bundle.deployers import DEFAULT, DEPLOYERS
+from aicr.bundle.deployers import DEFAULT, DEPLOYERS, deployer
 from aicr.bundle.options import Options, selector, taint, tolerations
 from aicr.bundle.signature import private_key
 from aicr.cli import output
@@ -115,16 +115,16 @@ def _attestation(attest: bool, pattern: str | None) -> None:
 
 
 def _options(params: dict[str, Any]) -> Options:
-    deployer = (params["deployer"] or DEFAULT).strip().lower()
-    if deployer not in DEPLOYERS:
-        names = " ".join(sorted(DEPLOYERS))
+    name = (params["deployer"] or DEFAULT).strip().lower()
+    if name not in DEPLOYERS:
+        names = " ".join(DEPLOYERS)
         words = f'invalid deployer type "{params["deployer"]}": must be one of [{names}]'
         raise InvalidRequest(f"invalid --deployer value: {words}")
     if params["nodes"] < 0:
         raise InvalidRequest("--nodes must be >= 0")
     gate = params["workload_gate"]
     return Options(
-        deployer=deployer,
+        deployer=name,
         repo=params["repo"] or "",
         values=tuple(s for path in params["values"] for s in settings.from_values(path)),
         settings=tuple(
@@ -150,7 +150,7 @@ def _options(params: dict[str, Any]) -> Options:
 
 
 def _summary(bundle: Bundle, to: Delivery, count: int, pinned: str) -> str:
-    deploy = DEPLOYERS[bundle.options.deployer]
+    deploy = deployer(bundle.options.deployer)
     lines = ["", f"{deploy.TITLE} generated successfully!", f"Output: {to.target}"]
     lines += [f"Files generated: {count}", *([f"Digest: {pinned}"] if pinned else []), ""]
     if bundle.notes:

@@ -50,7 +50,7 @@ def values(files: dict[str, BundleFile], component: str) -> Any:
     return yamlio.parse(files[f"{component}/values.yaml"].data, component).value
 
 
-@pytest.mark.parametrize("deployer", sorted(DEPLOYERS))
+@pytest.mark.parametrize("deployer", DEPLOYERS)
 @pytest.mark.parametrize("name", ONE_PER_FAMILY)
 def test_one_bundle_per_family(builtin: Catalog, snapshot: Any, name: str, deployer: str) -> None:
     files = of_family(builtin, name, deployer=deployer)
@@ -62,7 +62,7 @@ def test_one_bundle_per_family(builtin: Catalog, snapshot: Any, name: str, deplo
     assert yamlio.dump(shown) == snapshot
 
 
-@pytest.mark.parametrize("deployer", sorted(DEPLOYERS))
+@pytest.mark.parametrize("deployer", DEPLOYERS)
 @pytest.mark.parametrize("name", NAMES)
 def test_every_bundle_parses_and_lists_every_file(
     builtin: Catalog, name: str, deployer: str
@@ -249,7 +249,7 @@ def test_hostile_fields_are_refused(builtin: Catalog, ref: dict[str, Any]) -> No
         bundle(builtin, {"componentRefs": [{"name": "a", **ref}]})
 
 
-@pytest.mark.parametrize("deployer", sorted(DEPLOYERS))
+@pytest.mark.parametrize("deployer", DEPLOYERS)
 def test_what_reaches_a_shell_is_quoted(builtin: Catalog, deployer: str, tmp_path: Path) -> None:
     source = "https://x.test/$(touch pwned)'\";touch pwned;`touch pwned`"
     ref = {
@@ -370,7 +370,7 @@ class TestStated:
 
     POLICY = "gpu-operator/manifests/clusterpolicy.yaml"
 
-    @pytest.mark.parametrize("deployer", sorted(DEPLOYERS))
+    @pytest.mark.parametrize("deployer", DEPLOYERS)
     def test_the_policy_says_what_the_values_say(self, builtin: Catalog, deployer: str) -> None:
         said = ["gpuoperator:driver.version=570.1.2", "gpuoperator:driver.unknown=1"]
         files = of_family(builtin, "h100-eks-ubuntu-training-kubeflow", deployer=deployer, set=said)

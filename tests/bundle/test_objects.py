@@ -89,7 +89,7 @@ def texts(bundles: dict[Any, dict[str, BundleFile]], deployer: str) -> Iterator[
             yield path, data
 
 
-@pytest.mark.parametrize("deployer", sorted(DEPLOYERS))
+@pytest.mark.parametrize("deployer", DEPLOYERS)
 def test_every_object_of_every_recipe(bundles: Any, deployer: str) -> None:
     seen = set()
     for path, data in texts(bundles, deployer):

@@ -3,14 +3,13 @@
 A deployer module has TITLE, `files(bundle, renderer)` and `next_steps(target)`.
 """
 
+from importlib import import_module
 from types import ModuleType
 
-from aicr.bundle.deployers import argocd, flux, helm, helmfile
-
 DEFAULT = "helm"
-DEPLOYERS: dict[str, ModuleType] = {
-    "argocd": argocd,
-    "flux": flux,
-    "helm": helm,
-    "helmfile": helmfile,
-}
+DEPLOYERS = ("argocd", "flux", "helm", "helmfile")
+
+
+def deployer(name: str) -> ModuleType:
+    """The module of a deployer; only the one that is used gets loaded."""
+    return import_module(f"{__name__}.{name}")
