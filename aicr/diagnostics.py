@@ -67,3 +67,9 @@ def did_you_mean(word: str, candidates: Iterable[str]) -> str:
     """`did you mean a or b?`, or an empty string when nothing is near."""
     near = nearest(word, candidates)
     return f"did you mean {' or '.join(repr(n) for n in near)}?" if near else ""
+
+
+def hinted(message: str, word: str, candidates: Iterable[str]) -> str:
+    """A message, and in parentheses what its word may have been meant to be."""
+    near = did_you_mean(word, candidates)
+    return f"{message} ({near})" if near else message

@@ -7,7 +7,7 @@ from typing import Any
 
 from aicr.catalog import Catalog
 from aicr.criteria import API_VERSION
-from aicr.diagnostics import did_you_mean
+from aicr.diagnostics import hinted
 from aicr.errors import InvalidRequest
 from aicr.merge import VALUES, RuleBook
 from aicr.resolve import KIND, Recipe
@@ -23,9 +23,8 @@ def values_files(catalog: Catalog, ref: Mapping[str, Any]) -> list[str]:
     if not name:
         return []
     if name not in catalog.values:
-        near = did_you_mean(name, catalog.values)
-        text = f'component "{ref["name"]}": values file {name} does not exist {near}'
-        raise InvalidRequest(text.rstrip())
+        text = f'component "{ref["name"]}": values file {name} does not exist'
+        raise InvalidRequest(hinted(text, name, catalog.values))
     own = f"components/{ref['name']}/values.yaml"
     chain: list[str] = []
     below: str | None = name

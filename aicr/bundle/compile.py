@@ -18,7 +18,7 @@ from aicr.bundle.render import Rendering, renderer_of
 from aicr.bundle.settings import ENABLED, Setting, enabled, groups, put
 from aicr.catalog import Catalog
 from aicr.criteria import ANY
-from aicr.diagnostics import did_you_mean
+from aicr.diagnostics import hinted
 from aicr.errors import InvalidRequest
 from aicr.hydrate import component_values
 
@@ -153,11 +153,8 @@ def _check_settings(settings: Iterable[Setting], keys: Mapping[str, list[str]]) 
     words = {*keys, *(key for named in keys.values() for key in named)}
     for setting in settings:
         if setting.component not in words:
-            near = did_you_mean(setting.component, words)
-            raise InvalidRequest(
-                f"{setting} has no effect: the recipe has no component "
-                f"{setting.component!r} {near}".rstrip()
-            )
+            text = f"{setting} has no effect: the recipe has no component {setting.component!r}"
+            raise InvalidRequest(hinted(text, setting.component, words))
 
 
 def _is_enabled(ref: Mapping[str, Any], settings: list[Setting]) -> bool:
@@ -172,10 +169,8 @@ def _chosen(bundlers: tuple[str, ...], keys: Mapping[str, list[str]]) -> set[str
     names = {word: name for name, named in keys.items() for word in (*named, name)}
     for word in bundlers:
         if word not in names:
-            near = did_you_mean(word, names)
-            raise InvalidRequest(
-                f"--bundlers {word!r} has no effect: no such component is deployed {near}".rstrip()
-            )
+            text = f"--bundlers {word!r} has no effect: no such component is deployed"
+            raise InvalidRequest(hinted(text, word, names))
     return {names[word] for word in bundlers} or set(keys)
 
 
@@ -274,10 +269,8 @@ def _manifests(
     seen: dict[str, str] = {}
     for path in paths:
         if path not in catalog.templates:
-            near = did_you_mean(path, catalog.templates)
-            raise InvalidRequest(
-                f"manifest {path} of component {component.name} does not exist {near}".rstrip()
-            )
+            text = f"manifest {path} of component {component.name} does not exist"
+            raise InvalidRequest(hinted(text, path, catalog.templates))
         name = path.rsplit("/", 1)[-1]
         if seen.setdefault(name, path) != path:
             raise InvalidRequest(f"manifests {seen[name]} and {path} have the same file name")

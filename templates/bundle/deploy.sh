@@ -120,7 +120,7 @@ check_webhooks() {
   while IFS=$'\t' read -r name namespace service; do
     [[ -n $service ]] || continue
     case $NAMESPACES in *" $namespace "*) ;; *) continue ;; esac
-    if kubectl get service "$service" -n "$namespace" 2>&1 | grep -q "NotFound"; then
+    if [[ $(kubectl get service "$service" -n "$namespace" 2>&1) == *NotFound* ]]; then
       echo "webhook $name calls $namespace/$service, which does not exist; delete the webhook" >&2
       exit 1
     fi

@@ -11,6 +11,11 @@ KEEP_NAMESPACES=false
 DELETE_PVCS=false
 TIMEOUT=120
 NAMESPACES=" {{ namespaces | join(" ") }} "
+RELEASES="{{ releases | join(" ") }}"
+REMOVED="{{ removable | join(" ") }}"
+OWN_GROUPS='\.(kai\.scheduler|trainer\.kubeflow\.org)$'
+WEBHOOKS=mutatingwebhookconfigurations,validatingwebhookconfigurations
+GRACE=60  # seconds for namespaces to go by themselves
 
 usage() {
   echo "usage: undeploy.sh [--keep-namespaces] [--delete-pvcs] [--timeout SECONDS]"
@@ -63,6 +68,21 @@ uninstall() {
     || echo "warning: $1 could not be uninstalled" >&2
 }
 
+# Cluster-wide objects that a release of this bundle made and its uninstallation left.
+delete_leftovers() {
+  local object
+  command -v jq >/dev/null || return 0
+  while read -r object; do
+    [[ -z $object ]] || kubectl delete "$object" --ignore-not-found --wait=false || true
+  done < <(
+    kubectl get "$1" -o json 2>/dev/null \
+      | jq -r --arg releases "$RELEASES" '($releases | split(" ")) as $ours | .items[]?
+          | select(.metadata.annotations // {} | (.["meta.helm.sh/release-namespace"] // "") + "/"
+              + (.["meta.helm.sh/release-name"] // "") | IN($ours[]))
+          | (.kind | ascii_downcase) + "/" + .metadata.name' 2>/dev/null || true
+  )
+}
+
 # Webhooks whose release is gone would block the API server for everybody.
 delete_orphaned_webhooks() {
   local kind name namespace service
@@ -70,11 +90,11 @@ delete_orphaned_webhooks() {
   while IFS=$'\t' read -r kind name namespace service; do
     [[ -n $service ]] || continue
     case $NAMESPACES in *" $namespace "*) ;; *) continue ;; esac
-    if kubectl get service "$service" -n "$namespace" 2>&1 | grep -q "NotFound"; then
+    if [[ $(kubectl get service "$service" -n "$namespace" 2>&1) == *NotFound* ]]; then
       kubectl delete "$kind" "$name" --ignore-not-found || true
     fi
   done < <(
-    kubectl get mutatingwebhookconfigurations,validatingwebhookconfigurations -o json 2>/dev/null \
+    kubectl get "$WEBHOOKS" -o json 2>/dev/null \
       | jq -r '.items[]? | .kind as $kind | .metadata.name as $name | .webhooks[]?.clientConfig.service
           | select(.) | [$kind, $name, .namespace, .name] | @tsv' 2>/dev/null || true
   )
@@ -84,7 +104,7 @@ delete_crds() {
   local crd
   while read -r crd; do
     [[ -z $crd ]] || kubectl delete "$crd" --ignore-not-found --wait=false || true
-  done < <(kubectl get crds -o name 2>/dev/null | grep -E "\.(kai\.scheduler|trainer\.kubeflow\.org)$" || true)
+  done < <(kubectl get crds -o name 2>/dev/null | grep -E "$OWN_GROUPS" || true)
 }
 {% for c in components | reverse %}
 echo "==> {{ c.name }}"
@@ -92,6 +112,8 @@ echo "==> {{ c.name }}"
 {{ line }}
 {%- endfor %}
 {% endfor %}
+delete_leftovers "$WEBHOOKS"
+delete_leftovers customresourcedefinitions
 delete_orphaned_webhooks
 delete_crds
 
@@ -111,9 +133,37 @@ if [[ $KEEP_NAMESPACES == false ]]; then
 {%- endfor %}
 fi
 
-for namespace in {{ removable | join(" ") }}; do
-  if kubectl get namespace "$namespace" -o "jsonpath={.status.phase}" 2>/dev/null | grep -q Terminating; then
-    echo "warning: namespace $namespace is still being deleted" >&2
-  fi
+terminating() {
+  local namespace phase
+  for namespace in $REMOVED; do
+    phase=$(kubectl get namespace "$namespace" -o "jsonpath={.status.phase}" 2>/dev/null || true)
+    [[ $phase != Terminating ]] || echo "$namespace"
+  done
+}
+
+# What still holds a namespace after that time is something whose operator is already gone.
+clear_finalizers() {
+  command -v jq >/dev/null || return 0
+  echo "warning: namespace $1 does not go; taking its finalizers away" >&2
+  kubectl get namespace "$1" -o json 2>/dev/null | jq '.spec.finalizers = []' \
+    | kubectl replace --raw "/api/v1/namespaces/$1/finalize" -f - >/dev/null || true
+}
+
+if [[ $KEEP_NAMESPACES == false && -n $REMOVED ]]; then
+  for ((waited = 0; waited < GRACE; waited += 5)); do
+    [[ -n $(terminating) ]] || break
+    sleep 5
+  done
+  for namespace in $(terminating); do
+    clear_finalizers "$namespace"
+  done
+fi
+# Operators that were still running may have made new ones.
+delete_orphaned_webhooks
+
+for namespace in $(terminating); do
+  echo "warning: namespace $namespace is still being deleted" >&2
 done
+left=$(kubectl get crds -o name 2>/dev/null | grep -E "$OWN_GROUPS" || true)
+[[ -z $left ]] || echo "warning: these CRDs are left: $left" >&2
 echo "removed"

@@ -125,7 +125,7 @@ class TestSettings:
     @pytest.mark.parametrize(
         ("setting", "words"),
         [
-            ("gpuoperater:a=1", "no component 'gpuoperater' did you mean 'gpuoperator'"),
+            ("gpuoperater:a=1", "no component 'gpuoperater' (did you mean 'gpuoperator'"),
             ("network-operator:a=1", "the recipe has no component 'network-operator'"),
             ("gpuoperator:fullnameOverride.x=1", "fullnameOverride of gpu-operator is no map"),
             ("gpuoperator:enabled=maybe", "'maybe' is neither true nor false"),

@@ -29,7 +29,7 @@ def files(bundle: Bundle, renderer: Rendering) -> list[BundleFile]:
     facts = {"components": _facts(bundle), "namespaces": _namespaces(bundle)}
     scripts = {
         "deploy.sh": facts,
-        "undeploy.sh": {**facts, "removable": _removable(bundle)},
+        "undeploy.sh": {**facts, "removable": _removable(bundle), "releases": _releases(bundle)},
     }
     result.append(contents.readme_file(bundle, renderer, "README.md"))
     for name, names in scripts.items():
@@ -67,6 +67,11 @@ def _facts(bundle: Bundle) -> list[dict[str, Any]]:
 
 def _namespaces(bundle: Bundle) -> list[str]:
     return sorted({c.namespace for c in bundle.components if c.namespace})
+
+
+def _releases(bundle: Bundle) -> list[str]:
+    """Helm's releases of the bundle, as namespace/name."""
+    return [f"{c.namespace or 'default'}/{c.name}" for c in bundle.components if c.has_chart]
 
 
 def _removable(bundle: Bundle) -> list[str]:
