@@ -69,6 +69,12 @@ class Component(NamedTuple):
     def has_chart(self) -> bool:
         return bool(self.source) and not self.kustomize
 
+    def facts(self) -> dict[str, Any]:
+        """What templates may say of it, as plain data."""
+        shown = ("name", "namespace", "chart", "source", "version", "tag", "kustomize")
+        plain = {key: getattr(self, key) for key in shown}
+        return {**plain, "oci": self.oci, "has_chart": self.has_chart}
+
 
 class Bundle(NamedTuple):
     """A compiled bundle: the recipe as filtered, its components in deployment order, and notes."""

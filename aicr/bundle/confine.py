@@ -7,8 +7,8 @@ text and nothing else.
 
 from __future__ import annotations
 
+import json
 import os
-import pickle
 import select
 import subprocess
 import sys
@@ -20,6 +20,7 @@ from contextlib import suppress
 from typing import Any, BinaryIO, NamedTuple
 
 import aicr
+from aicr import jsonio
 from aicr.errors import Internal, InvalidRequest
 
 SECONDS = 1.5
@@ -73,7 +74,7 @@ def _start(texts: dict[str, str]) -> _Worker:
     if process.stdin is None or process.stdout is None:
         raise Internal("no pipes to the process that renders templates")
     worker = _Worker(process, process.stdin, process.stdout)  # type: ignore[arg-type]
-    _send(worker.to, pickle.dumps(texts))
+    _send(worker.to, jsonio.compact(texts).encode())
     return worker
 
 
@@ -88,7 +89,7 @@ def _stop(worker: _Worker) -> None:
 def _ask(worker: _Worker, path: str, names: Mapping[str, Any]) -> str:
     """Raises TimeoutError, and EOFError or BrokenPipeError when the process is no more."""
     deadline = time.monotonic() + SECONDS
-    _send(worker.to, pickle.dumps((path, names)))
+    _send(worker.to, jsonio.compact([path, names]).encode())
     status = _receive(worker.back, 1, deadline)
     length = int.from_bytes(_receive(worker.back, _LENGTH, deadline), "big")
     text = _receive(worker.back, min(length, MAX_TEXT_BYTES), deadline).decode()
@@ -126,10 +127,9 @@ def main() -> None:
 
     resource.setrlimit(resource.RLIMIT_DATA, (MEMORY_BYTES, MEMORY_BYTES))
     source, sink = sys.stdin.buffer, sys.stdout.buffer
-    # From our own process, which is trusted; the way back is text.
-    renderer = Renderer(pickle.loads(_frame(source)))  # noqa: S301
+    renderer = Renderer(json.loads(_frame(source)))
     while frame := _frame(source):
-        path, names = pickle.loads(frame)  # noqa: S301
+        path, names = json.loads(frame)
         try:
             status, text = _OK, renderer.render(path, **names).encode()
             if len(text) > MAX_TEXT_BYTES:

@@ -61,8 +61,8 @@ def _facts(bundle: Bundle) -> dict[str, Any]:
         "recipe_version": (bundle.recipe.get("metadata") or {}).get("version") or "unknown",
         "criteria": {k: v for k, v in criteria.items() if v not in (ANY, "", None)},
         "constraints": bundle.recipe.get("constraints") or [],
-        "components": bundle.components,
-        "notes": bundle.notes,
+        "components": [c.facts() for c in bundle.components],
+        "notes": list(bundle.notes),
         "repo": repo_of(bundle),
         "placeholder": not bundle.options.repo,
     }

@@ -44,7 +44,7 @@ def _component_files(c: Component, renderer: Rendering) -> Iterator[BundleFile]:
     for manifest in c.manifests:
         yield text(f"{c.name}/{manifest.path}", manifest.text)
     yield from contents.stated_files(c)
-    facts = {"c": c, "install": steps.install(c), "remove": steps.remove(c)}
+    facts = {"c": c.facts(), "install": steps.install(c), "remove": steps.remove(c)}
     facts |= {"url": steps.kustomize_url(c), "after": steps.restarted(c)}
     yield text(f"{c.name}/README.md", renderer.render("templates/bundle/component.md", **facts))
     for name in ("install.sh", "uninstall.sh"):
