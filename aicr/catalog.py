@@ -20,7 +20,7 @@ from aicr.diagnostics import Diagnostic, InvalidDocument
 from aicr.errors import NotFound
 from aicr.sources import EXTERNAL, SourceFile
 
-FORMAT = 2
+FORMAT = 3
 CATALOG, ORIGINS, TEMPLATES, DIGEST = "catalog.json", "origins.json", "templates.json", "digest.txt"
 # The parts of a compiled catalog; the first is read for every answer, the others when needed.
 PARTS = {CATALOG: "catalog", ORIGINS: "origins", TEMPLATES: "templates"}
@@ -85,6 +85,12 @@ class Catalog:
     def validators(self) -> list[Mapping[str, Any]]:
         """What can be checked of a running stack, in order."""
         found: list[Mapping[str, Any]] = self.data["validators"]
+        return found
+
+    @property
+    def driver_branches(self) -> Mapping[str, str]:
+        """The newest CUDA version that runs on a driver branch."""
+        found: Mapping[str, str] = self.data["driverBranches"]
         return found
 
     @property

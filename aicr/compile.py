@@ -55,6 +55,7 @@ def link(docs: Documents) -> dict[str, Any]:
     catalog = {
         "criteria": registry.get("criteria", {}),
         "validators": registry.get("validators", []),
+        "driverBranches": registry.get("driverBranches", {}),
         "components": {c["name"]: c for c in registry.get("components", [])},
         "base": base,
         "overlays": overlays,

@@ -35,6 +35,11 @@ def compact(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
+def line(value: Any) -> bytes:
+    """One line of an answer over HTTP: compact, escaped as AICR escapes it, with a line end."""
+    return (compact(value).translate(_HTML) + "\n").encode("utf-8", "backslashreplace")
+
+
 def canonical(value: Any) -> bytes:
     """The one byte form that digests are taken of: sorted keys, no blanks, ASCII only."""
     return json.dumps(

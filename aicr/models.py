@@ -310,6 +310,9 @@ class ComponentRegistry(Model):
     kind: Literal["ComponentRegistry"] | None = None
     criteria: dict[str, CriteriaField] | None = None
     validators: list[Validator] | None = None
+    driverBranches: dict[str, str] | None = Field(
+        default=None, description="Driver branch -> newest CUDA version that runs on it."
+    )
     components: list[Component] | None = None
 
 

@@ -15,6 +15,9 @@ from aicr.resolve import KIND
 # What is certainly something else. Any other kind may be a recipe: upstream never looks.
 _OTHER_KINDS = ("Snapshot", "RecipeCriteria", "RecipeMetadata", "RecipeMixin", "ComponentRegistry")
 _TEXT = ("namespace", "chart", "type", "source", "version", "tag", "path", "valuesFile")
+# What the API's Recipe has beyond a RecipeResult.
+_SHOWN = ("order", "repository")
+_DRIVER = "driver"
 _TEXTS = ("dependencyRefs", "manifestFiles", "patches")
 
 
@@ -37,7 +40,26 @@ def check(document: Any, name: str) -> dict[str, Any]:
         if ref["name"] in names:
             raise InvalidRequest(f"{where}: component {ref['name']!r} stands twice")
         names.add(ref["name"])
-    return document if "componentRefs" in document else {**document, "componentRefs": []}
+    plain = document if "componentRefs" in document else {**document, "componentRefs": []}
+    return _without_view(plain)
+
+
+def _without_view(recipe: dict[str, Any]) -> dict[str, Any]:
+    """A recipe of the API as the command line has it: the API adds places and repositories to
+    components and a time to the metadata, and shows constraints as a map."""
+    shown = recipe.get("constraints")
+    if not isinstance(shown, Mapping):
+        return recipe
+    constraints = [
+        {"name": name, **(value if isinstance(value, Mapping) else {"value": value})}
+        for name, value in shown.items()
+        if name != _DRIVER
+    ]
+    refs = [{k: v for k, v in ref.items() if k not in _SHOWN} for ref in recipe["componentRefs"]]
+    metadata = recipe.get("metadata")
+    if isinstance(metadata, Mapping):
+        metadata = {k: v for k, v in metadata.items() if k != "created"}
+    return {**recipe, "metadata": metadata, "componentRefs": refs, "constraints": constraints}
 
 
 def _check_component(ref: Any, where: str) -> None:

@@ -43,6 +43,11 @@ def parse_all(texts: Iterable[str], flag: str = "--set") -> list[Setting]:
     return [_parse(part, flag, form.convert) for part in parts]
 
 
+def parse_one(text: str, flag: str) -> Setting:
+    """The one setting in a text, which no comma splits. Raises InvalidRequest naming the flag."""
+    return _parse(text, flag, FORMS[flag].convert)
+
+
 def _parse(text: str, flag: str, convert: Callable[[str, str], Any]) -> Setting:
     """One `component:path.to.key=value`."""
     component, colon, rest = text.partition(":")

@@ -35,8 +35,11 @@ COMMANDS = {
     "lint": "Report everything that is wrong with a catalog.",
     "list": "List criteria values, components, overlays or recipes.",
     "schema": "Print the JSON Schema of a kind of document.",
+    "serve": "Serve recipes, queries and bundles over HTTP.",
     "completion": "Print the completion script of a shell.",
 }
+# Commands of the server's package, which this one never imports by itself.
+_ELSEWHERE = {"serve": "controlplane.cli.serve"}
 
 # Commands whose exit code 1 is an answer: mistakes on their command line exit 2.
 _ONE_IS_AN_ANSWER = ("diff",)
@@ -59,7 +62,7 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         if name not in COMMANDS:
             return None
-        command: click.Command = import_module(f"aicr.cli.{name}").command
+        command: click.Command = import_module(_ELSEWHERE.get(name, f"aicr.cli.{name}")).command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -1,0 +1,1 @@
+"""Desired state, plans, and the server. May import aicr; aicr never imports this."""

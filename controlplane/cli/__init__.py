@@ -1,0 +1,1 @@
+"""Commands that need the server's libraries; listed in aicr.cli.main."""

@@ -1,0 +1,45 @@
+"""`aicr serve`: the HTTP server."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import click
+
+from aicr.errors import InvalidRequest
+from aicr.inputs import read_document
+from controlplane.http.settings import Settings, from_environment
+
+
+@click.command("serve")
+@click.option(
+    "--host", default=None, metavar="ADDRESS", help="Where to listen (default 127.0.0.1)."
+)
+@click.option("--port", type=click.IntRange(0, 65535), default=None, help="Port (default 8080).")
+@click.option("--workers", type=click.IntRange(1), default=None, help="Processes (default 1).")
+@click.option("--data", default=None, metavar="DIR", help="External catalog over the built-in one.")
+@click.option("--config", default=None, metavar="FILE", help="Settings; the environment wins.")
+def command(config: str | None, **flags: Any) -> None:
+    """Serve recipes, queries and bundles over HTTP.
+
+    \b
+    aicr serve
+    PORT=9090 AICR_ALLOWED_ACCELERATORS=h100,l40 aicr serve --host 0.0.0.0
+
+    SIGTERM stops it after the requests it has; SIGHUP reads the catalog again.
+    """
+    settings = _settings(config, flags)
+    from controlplane.server import serve
+
+    serve(settings)
+
+
+def _settings(config: str | None, flags: dict[str, Any]) -> Settings:
+    file: Any = {}
+    if config is not None:
+        file, _ = read_document(config, "--config")
+        if not isinstance(file, dict):
+            raise InvalidRequest(f"--config: {config} must be a map of settings")
+    settings = from_environment(os.environ, file)
+    return settings._replace(**{k: v for k, v in flags.items() if v is not None})

@@ -1,0 +1,1 @@
+"""What every API of the server shares: application, middleware, problems, caches, OpenAPI."""

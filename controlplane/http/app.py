@@ -1,0 +1,152 @@
+"""The application: middleware, routes and problems put together.
+
+request → middleware → the resource of its route → bytes → middleware → response
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+import falcon
+from falcon import asgi
+from falcon.asgi import Request, Response
+from pydantic import BaseModel
+
+from aicr import jsonio
+from aicr._version import __version__
+from controlplane.http import problems
+from controlplane.http.docs import Docs
+from controlplane.http.lifecycle import Lifecycle
+from controlplane.http.metrics import CONTENT_TYPE, Metrics
+from controlplane.http.middleware.access_log import AccessLog
+from controlplane.http.middleware.body_limit import BodyLimit
+from controlplane.http.middleware.headers import Headers
+from controlplane.http.middleware.host import Host
+from controlplane.http.middleware.metrics import Measure
+from controlplane.http.middleware.rate_limit import RateLimit
+from controlplane.http.middleware.request_id import RequestId
+from controlplane.http.openapi import Route, document
+from controlplane.http.settings import Settings
+
+
+class Service(NamedTuple):
+    """An API that is mounted: its routes, and the models that their descriptions refer to."""
+
+    routes: tuple[Route, ...]
+    models: tuple[type[BaseModel], ...]
+
+
+def create_app(
+    settings: Settings, services: Sequence[Service], lifecycle: Lifecycle, metrics: Metrics
+) -> asgi.App[Request, Response]:
+    """The ASGI application of these services."""
+    middleware: Any = [
+        # The last one sees an answer first, so what measures and logs stands at the top.
+        AccessLog(),
+        Measure(metrics),
+        Headers(),
+        RequestId(),
+        Host(settings.allowed_hosts),
+        RateLimit(settings.rate_limit, settings.rate_burst, settings.trusted_proxies, metrics),
+        BodyLimit(settings.max_body),
+    ]
+    app = asgi.App(middleware=middleware)
+    app.req_options.strip_url_path_trailing_slash = False
+    app.req_options.keep_blank_qs_values = True
+    problems.install(app, metrics)
+    routes = [route for service in services for route in service.routes]
+    everything = [*_own(lifecycle, metrics, routes), *routes]
+    described = document(everything, [m for service in services for m in service.models])
+    everything.append(Route("/openapi.json", Static(jsonio.line(described))))
+    everything.append(Route("/docs", Docs(described)))
+    for route in everything:
+        app.add_route(route.path, route.resource)
+    app.add_sink(_nowhere, "/")
+    return app
+
+
+def _own(lifecycle: Lifecycle, metrics: Metrics, routes: Iterable[Route]) -> list[Route]:
+    listed = [route.path for route in routes if route.path.startswith("/v1/")]
+    root = {"service": "aicrd", "version": __version__, "routes": sorted(listed)}
+    return [
+        Route("/", Static(jsonio.line(root)), "Service information"),
+        Route("/health", Health(), "Liveness"),
+        Route("/ready", Ready(lifecycle), "Readiness"),
+        Route("/metrics", Exposition(metrics), "Prometheus metrics"),
+    ]
+
+
+class Static:
+    """The same JSON for everybody."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+
+    async def on_get(self, req: Request, resp: Response) -> None:
+        resp.content_type = falcon.MEDIA_JSON
+        resp.data = self._data
+
+    on_head = on_get
+
+
+class Health:
+    """The process answers: that is all there is to say."""
+
+    async def on_get(self, req: Request, resp: Response) -> None:
+        _say(resp, {"status": "healthy", "timestamp": _now()})
+
+    on_head = on_get
+
+
+class Ready:
+    def __init__(self, lifecycle: Lifecycle) -> None:
+        self._lifecycle = lifecycle
+
+    async def on_get(self, req: Request, resp: Response) -> None:
+        state = self._lifecycle
+        body: dict[str, Any] = {"status": "ready" if state.ready else "not_ready"}
+        body["timestamp"] = _now()
+        if not state.ready:
+            resp.status = falcon.HTTP_503
+            body["reason"] = state.reason
+        if state.note:
+            body["note"] = state.note
+        _say(resp, body)
+
+    on_head = on_get
+
+
+class Exposition:
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+
+    async def on_get(self, req: Request, resp: Response) -> None:
+        resp.content_type = CONTENT_TYPE
+        resp.data = self._metrics.text()
+
+    on_head = on_get
+
+
+def _say(resp: Response, body: dict[str, Any]) -> None:
+    resp.content_type = falcon.MEDIA_JSON
+    resp.data = jsonio.line(body)
+    resp.set_header("Cache-Control", "no-store")
+
+
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+_SLASHES = re.compile(r"/{2,}")
+
+
+async def _nowhere(req: Request, resp: Response | None, **_: Any) -> None:
+    """No route: a doubled slash is sent to the path it means, the rest does not exist."""
+    clean = _SLASHES.sub("/", req.path)
+    if clean != req.path:
+        query = f"?{req.query_string}" if req.query_string else ""
+        raise falcon.HTTPTemporaryRedirect(clean + query)
+    raise problems.not_found(req.path)

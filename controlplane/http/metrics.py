@@ -1,0 +1,82 @@
+"""The metrics of the server, under the names that the seed gives them; safe for several workers."""
+
+from __future__ import annotations
+
+import os
+from functools import lru_cache
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    generate_latest,
+    multiprocess,
+)
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8; escaping=underscores"
+# Workers that share a directory (which prometheus_client names so) add up what they counted.
+SHARED = "PROMETHEUS_MULTIPROC_DIR"
+_METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
+
+
+class Metrics:
+    """The metrics of one worker."""
+
+    def __init__(self) -> None:
+        self.registry = registry = CollectorRegistry()
+        if SHARED not in os.environ:
+            ProcessCollector(registry=registry)
+        self._requests = Counter(
+            "aicr_http_requests_total",
+            "HTTP requests.",
+            ("method", "path", "status"),
+            registry=registry,
+        )
+        self._seconds = Histogram(
+            "aicr_http_request_duration_seconds",
+            "Latency of HTTP requests.",
+            ("method", "path"),
+            registry=registry,
+        )
+        self.in_flight = Gauge(
+            "aicr_http_requests_in_flight",
+            "Requests being answered.",
+            registry=registry,
+            multiprocess_mode="livesum",
+        )
+        self.rejects = Counter(
+            "aicr_rate_limit_rejects_total",
+            "Requests over the rate limit.",
+            registry=registry,
+        )
+        self.failures = Counter(
+            "aicr_panic_recoveries_total", "Unexpected errors.", registry=registry
+        )
+        self.misses = Counter(
+            "aicr_recipe_cache_misses_total", "Recipes that had to be compiled.", registry=registry
+        )
+        self.builds = Histogram(
+            "aicr_recipe_build_duration_seconds", "Time to compile a recipe.", registry=registry
+        )
+        self._child = lru_cache(maxsize=1024)(self._children)
+
+    def _children(self, method: str, path: str, status: int) -> tuple[Counter, Histogram]:
+        word = method if method in _METHODS else "other"
+        counter = self._requests.labels(word, path, str(status))
+        return counter, self._seconds.labels(word, path)
+
+    def count(self, method: str, path: str, status: int, seconds: float) -> None:
+        """One request that was answered."""
+        counter, histogram = self._child(method, path, status)
+        counter.inc()
+        histogram.observe(seconds)
+
+    def text(self) -> bytes:
+        """The exposition of this worker, or of all that share a directory."""
+        if SHARED in os.environ:
+            registry = CollectorRegistry()
+            multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+            return generate_latest(registry)
+        return generate_latest(self.registry)

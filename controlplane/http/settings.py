@@ -1,0 +1,129 @@
+"""Settings of the server, from flags, the environment and a file; checked before it starts."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from aicr.errors import InvalidRequest
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+LOG_LEVELS = ("debug", "info", "warn", "error")
+
+
+class Settings(NamedTuple):
+    """Everything that can be set. Sizes in bytes, times in seconds."""
+
+    host: str = "127.0.0.1"
+    port: int = 8080
+    workers: int = 1
+    shutdown_timeout: float = 30
+    # How long the server says "not ready" before it stops taking connections.
+    drain: float = 0.5
+    log_level: str = "info"
+    rate_limit: int = 100
+    rate_burst: int = 200
+    trusted_proxies: tuple[Network, ...] = ()
+    allowed_hosts: tuple[str, ...] = ()
+    max_body: int = 10 * 1024 * 1024
+    cache_bytes: int = 64 * 1024 * 1024
+    data: str = ""
+    # Allowed values by criteria field, as the operator wrote them; absent means all.
+    allowed: Mapping[str, tuple[str, ...]] = {}
+
+
+class _Variable(NamedTuple):
+    """An environment variable (and, in lower case, a key of the settings file)."""
+
+    setting: str
+    parse: Any  # text -> value; raises ValueError
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in text.split(",") if word.strip())
+
+
+def _networks(text: str) -> tuple[Network, ...]:
+    return tuple(ipaddress.ip_network(word, strict=False) for word in _words(text))
+
+
+def _port(text: str) -> int:
+    value = int(text)
+    if not 0 <= value < 65536:
+        raise ValueError("not between 0 and 65535")
+    return value
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise ValueError("must be 1 or more")
+    return value
+
+
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not 0 <= value < 86_400:
+        raise ValueError("not between 0 and 86400")
+    return value
+
+
+def _level(text: str) -> str:
+    word = {"warning": "warn"}.get(text.strip().lower(), text.strip().lower())
+    if word not in LOG_LEVELS:
+        raise ValueError(f"must be one of {', '.join(LOG_LEVELS)}")
+    return word
+
+
+VARIABLES = {
+    "HOST": _Variable("host", str.strip),
+    "PORT": _Variable("port", _port),
+    "AICR_WORKERS": _Variable("workers", _positive),
+    "SHUTDOWN_TIMEOUT_SECONDS": _Variable("shutdown_timeout", _seconds),
+    "AICR_DRAIN_SECONDS": _Variable("drain", _seconds),
+    "LOG_LEVEL": _Variable("log_level", _level),
+    "AICR_RATE_LIMIT": _Variable("rate_limit", _positive),
+    "AICR_RATE_BURST": _Variable("rate_burst", _positive),
+    "AICR_TRUSTED_PROXIES": _Variable("trusted_proxies", _networks),
+    "AICR_ALLOWED_HOSTS": _Variable("allowed_hosts", lambda text: _words(text.lower())),
+    "AICR_MAX_BODY_BYTES": _Variable("max_body", _positive),
+    "AICR_CACHE_BYTES": _Variable("cache_bytes", _positive),
+    "AICR_DATA": _Variable("data", str.strip),
+}
+# Variable -> criteria field. There is no list for platforms (contract section 2.5).
+ALLOWLISTS = {
+    "AICR_ALLOWED_ACCELERATORS": "accelerator",
+    "AICR_ALLOWED_SERVICES": "service",
+    "AICR_ALLOWED_INTENTS": "intent",
+    "AICR_ALLOWED_OS": "os",
+}
+
+
+def from_environment(environment: Mapping[str, str], file: Mapping[str, Any]) -> Settings:
+    """Settings of a file (keys as the variables, in any case), overridden by the environment.
+
+    Raises InvalidRequest naming the variable or key.
+    """
+    known = {*VARIABLES, *ALLOWLISTS}
+    folded = {key.upper(): value for key, value in file.items()}
+    unknown = sorted(set(folded) - known)
+    if unknown:
+        names = ", ".join(sorted(known))
+        raise InvalidRequest(f"--config: {unknown[0].lower()} is no setting; there are {names}")
+    given = {key: _text(value) for key, value in folded.items()}
+    given |= {key: environment[key] for key in known if environment.get(key)}
+    changes = {VARIABLES[k].setting: _parsed(k, v) for k, v in given.items() if k in VARIABLES}
+    lists = {field: _words(given[key]) for key, field in ALLOWLISTS.items() if key in given}
+    return Settings(**changes)._replace(allowed={k: v for k, v in lists.items() if v})
+
+
+def _text(value: Any) -> str:
+    return ",".join(str(v) for v in value) if isinstance(value, list) else str(value)
+
+
+def _parsed(name: str, text: str) -> Any:
+    try:
+        return VARIABLES[name].parse(text)
+    except ValueError as e:
+        raise InvalidRequest(f"{name}={text!r} cannot be used: {e}") from None

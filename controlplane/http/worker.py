@@ -1,0 +1,71 @@
+"""The gunicorn worker: uvicorn that says "not ready" before it stops, and reloads on SIGHUP."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from types import FrameType
+from typing import Any, ClassVar
+
+from gunicorn.arbiter import Arbiter
+from uvicorn.server import Server
+from uvicorn_worker import UvicornWorker
+
+from controlplane.http.log import log
+
+
+class Worker(UvicornWorker):  # type: ignore[misc]
+    # uvicorn's own WebSocket code hangs on handshakes over 8 KiB; who is trusted to say where a
+    # request comes from is ours to decide (rate limit); access lines are ours too.
+    CONFIG_KWARGS: ClassVar[dict[str, Any]] = {
+        "loop": "uvloop",
+        "http": "httptools",
+        "ws": "wsproto",
+        "ws_ping_interval": 30,
+        "proxy_headers": False,
+        "server_header": False,
+        "access_log": False,
+        "lifespan": "off",
+    }
+
+    async def _serve(self) -> None:
+        program = self.app.program
+        self.config.app = self.wsgi
+        self.config.timeout_graceful_shutdown = int(program.settings.shutdown_timeout)
+        server = Draining(self.config, program)
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGQUIT, self.handle_exit, signal.SIGQUIT, None)
+        loop.add_signal_handler(signal.SIGHUP, server.reload)
+        await server.serve(sockets=self.sockets)
+        if not server.started:
+            sys.exit(Arbiter.WORKER_BOOT_ERROR)
+
+
+class Draining(Server):
+    """Stops in two steps, so that whoever balances load has time to look elsewhere."""
+
+    def __init__(self, config: Any, program: Any) -> None:
+        super().__init__(config)
+        self._program = program
+        self._loop = asyncio.get_running_loop()
+        self._reloading: set[asyncio.Task[None]] = set()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        lifecycle = self._program.lifecycle
+        if lifecycle.reason:  # a second signal means now
+            super().handle_exit(sig, frame)
+            return
+        lifecycle.reason = "shutting down"
+        self._loop.call_soon_threadsafe(self._drain, sig)
+
+    def _drain(self, sig: int) -> None:
+        seconds = self._program.settings.drain
+        log("info", "shutting down", signal=signal.Signals(sig).name, drainSeconds=seconds)
+        self._loop.call_later(seconds, super().handle_exit, sig, None)
+
+    def reload(self) -> None:
+        """Swap the catalog; requests go on meanwhile."""
+        task = self._loop.create_task(asyncio.to_thread(self._program.reload))
+        self._reloading.add(task)
+        task.add_done_callback(self._reloading.discard)

@@ -1,0 +1,67 @@
+"""The master process: gunicorn with our worker, and SIGHUP passed on instead of restarting."""
+
+from __future__ import annotations
+
+import os
+import signal
+import tempfile
+from typing import Any
+
+from gunicorn.app.base import BaseApplication
+from gunicorn.arbiter import Arbiter
+
+from controlplane.http import metrics
+from controlplane.http.log import set_level
+from controlplane.http.settings import Settings
+
+
+class _Master(Arbiter):  # type: ignore[misc]
+    def handle_hup(self) -> None:
+        """Workers read the catalog again; a restart would end with none when it is broken."""
+        self.log.info("Hang up: workers reload")
+        self.kill_workers(signal.SIGHUP)
+
+
+class _Gunicorn(BaseApplication):  # type: ignore[misc]
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self.program: Any = None
+        super().__init__()
+
+    def load_config(self) -> None:
+        s = self._settings
+        host = f"[{s.host}]" if ":" in s.host else s.host
+        given = {
+            "bind": f"{host}:{s.port}",
+            "workers": s.workers,
+            "worker_class": "controlplane.http.worker.Worker",
+            "graceful_timeout": int(s.shutdown_timeout + s.drain) + 1,
+            "timeout": 60,
+            "keepalive": 120,
+            "control_socket_disable": True,
+            "loglevel": {"warn": "warning"}.get(s.log_level, s.log_level),
+            "proc_name": "aicr",
+        }
+        for name, value in given.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Any:
+        from controlplane.program import Program
+
+        self.program = Program(self._settings)
+        return self.program.app
+
+    def run(self) -> None:
+        _Master(self).run()
+
+
+def serve(settings: Settings) -> None:
+    """Serve until a signal ends it. Raises AicrError when the settings or the catalog are wrong."""
+    from controlplane.program import Program
+
+    set_level(settings.log_level)
+    Program(settings)  # what cannot start says so here, once, and not from every worker
+    with tempfile.TemporaryDirectory(prefix="aicr-metrics-") as shared:
+        if settings.workers > 1:
+            os.environ[metrics.SHARED] = shared
+        _Gunicorn(settings).run()

@@ -1,0 +1,1 @@
+"""The AICR API: recipes, queries and bundles over HTTP."""
