@@ -30,8 +30,12 @@ def listed(listing: bytes) -> tuple[dict[str, str], list[str]]:
             errors.append(f"invalid checksum line: {line}")
         elif escapes(match[2]):
             errors.append(f"path traversal detected in checksum entry: {match[2]}")
+        elif match[2] in expected:
+            errors.append(f"{match[2]} stands twice in {NAME}")
         else:
             expected[match[2]] = match[1]
+    if not expected and not errors:
+        errors.append(f"{NAME} is empty")
     return expected, errors
 
 

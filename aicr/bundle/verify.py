@@ -6,6 +6,7 @@ changed. A signature that holds says who made it; without one nobody vouches for
 
 from __future__ import annotations
 
+import re
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 UNKNOWN, UNVERIFIED, ATTESTED, VERIFIED = LEVELS = ("unknown", "unverified", "attested", "verified")
 # What a bundle of the real AICR may hold beside the files its checksums list.
-_ATTESTATION = "attestation/"
+_ATTESTATION = re.compile(r"attestation/[^/]+\.sigstore\.json\Z")
 
 
 class Report(NamedTuple):
@@ -71,7 +72,7 @@ def check(contents: Contents, key: Ed25519PublicKey | None = None) -> Report:
     files, problems = contents
     report = Report(
         UNKNOWN,
-        attested=any(path.startswith(_ATTESTATION) for path in files),
+        attested=any(_ATTESTATION.match(path) for path in files),
         signed=signature.NAME in files,
     )
     listing = files.get(checksums.NAME)
@@ -79,16 +80,16 @@ def check(contents: Contents, key: Ed25519PublicKey | None = None) -> Report:
         return report._replace(errors=(f"{checksums.NAME} not found", *problems))
     expected, errors = checksums.listed(listing)
     if errors:  # a list that cannot be trusted says nothing about any file
-        return report._replace(errors=tuple(errors))
+        return report._replace(errors=(*errors, *problems))
     errors = [*_differences(files, expected), *problems]
     if key is not None:
         errors += _signature_errors(files, listing, key)
     if errors:
         return report._replace(errors=tuple(errors))
     report = report._replace(files=len(expected))
-    if report.attested:
-        return report
-    return _signed(files, report, key) if key else report._replace(level=UNVERIFIED)
+    if key:
+        return _signed(files, report, key)
+    return report if report.attested else report._replace(level=UNVERIFIED)
 
 
 def _differences(files: dict[str, bytes], expected: dict[str, str]) -> list[str]:
@@ -101,7 +102,7 @@ def _differences(files: dict[str, bytes], expected: dict[str, str]) -> list[str]
     # A component's own checksums are listed by the bundle's; only the top list stands for itself.
     extra = sorted(set(files) - set(expected) - {checksums.NAME, signature.NAME})
     return errors + [
-        f"not in {checksums.NAME}: {path}" for path in extra if not path.startswith(_ATTESTATION)
+        f"not in {checksums.NAME}: {path}" for path in extra if not _ATTESTATION.match(path)
     ]
 
 

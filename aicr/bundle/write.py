@@ -7,6 +7,7 @@ import io
 import os
 import re
 import shutil
+import stat
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -14,8 +15,9 @@ from tempfile import mkdtemp
 from threading import Thread
 
 from aicr.atomic import write_file
-from aicr.bundle import checksums, signature
 from aicr.bundle.files import DIRECTORY_MODE, BundleFile
+from aicr.bundle.owned import foreign_in_bundle, foreign_in_layout
+from aicr.bundle.read import REPOSITORY
 from aicr.errors import InvalidRequest
 
 ZIP, TAR = ".zip", (".tar.gz", ".tgz")
@@ -26,19 +28,24 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)
 def write(files: Sequence[BundleFile], target: str, *, force: bool = False) -> None:
     """Write a bundle to `target`: an archive when it ends in .zip or .tar.gz, else a directory.
 
-    Raises InvalidRequest when the directory holds something that is no bundle, unless `force`.
+    Raises InvalidRequest when the directory holds something that no bundle brought, unless `force`.
     """
     if target.endswith(ZIP):
         write_file(target, zip_bytes(files))
     elif target.endswith(TAR):
         write_file(target, tar_bytes(files))
     else:
-        _write_directory(files, target, "" if force else _foreign(_at(target)))
+        at = _directory_at(target)
+        _write_directory(files, at, "" if force else foreign_in_bundle(at))
 
 
 def write_layout(files: Sequence[BundleFile], target: str, *, force: bool = False) -> None:
     """Write an OCI image layout to a directory. Raises InvalidRequest as `write` does."""
-    _write_directory(files, target, "" if force else _foreign_in_layout(_at(target)))
+    at = _directory_at(target)
+    _write_directory(files, at, "" if force else foreign_in_layout(at))
+
+
+# --------------------------------------------------------------------------- archives
 
 
 def zip_bytes(files: Sequence[BundleFile]) -> bytes:
@@ -85,27 +92,33 @@ def _entries(files: Sequence[BundleFile]) -> list[tuple[str, BundleFile | None]]
     return sorted(entries.items())
 
 
-def _at(target: str) -> str:
-    """The directory to write. Raises InvalidRequest when something else is there."""
-    target = os.path.abspath(target)
-    if os.path.islink(target) or (os.path.exists(target) and not os.path.isdir(target)):
+# --------------------------------------------------------------------------- directories
+
+
+def _directory_at(target: str) -> str:
+    """The directory to write, absolute. Raises InvalidRequest when something else is there."""
+    at = os.path.abspath(target)
+    if os.path.islink(at):
+        raise InvalidRequest(f"{target} is a link; name the directory it stands for (--output)")
+    if os.path.exists(at) and not os.path.isdir(at):
         raise InvalidRequest(f"{target} is no directory (--output)")
-    return target
+    return at
 
 
 def _write_directory(files: Sequence[BundleFile], target: str, foreign: str) -> None:
-    """Stage beside the target and swap; `foreign` is a file there that must not be lost."""
-    target = _at(target)
+    """Stage beside the target and swap; `foreign` says what is there that must not be lost."""
     if foreign:
         raise InvalidRequest(
-            f"{target} holds {foreign}, which is of no bundle: name another directory "
-            "(--output), or replace this one with all it holds (--force)"
+            f"{target} holds {foreign}: name another directory (--output), "
+            "or replace this one with all it holds (--force)"
         )
     try:
         os.makedirs(os.path.dirname(target), exist_ok=True)
-        with _staging(target) as staged:
+        with _staging(target) as staging:
+            staged = os.path.join(staging, "new")
             _fill(files, staged)
-            _swap(staged, target)
+            with _locked(os.path.dirname(target)):
+                _swap(staged, target)
     except OSError as e:
         raise InvalidRequest(f"cannot write {target}: {e.strerror} (--output)") from None
 
@@ -114,62 +127,60 @@ def _write_directory(files: Sequence[BundleFile], target: str, foreign: str) -> 
 def _staging(target: str) -> Iterator[str]:
     """A directory beside the target that is gone afterwards. What a killed process left of its own
     goes too: whoever is still alive holds a lock on the directory that stages."""
-    prefix = f".{os.path.basename(target)}.aicr-"
     parent = os.path.dirname(target)
-    for name in os.listdir(parent):
-        if name.startswith(prefix):
-            left = os.path.join(parent, name)
-            with suppress(OSError), _locked(left):
-                shutil.rmtree(left)
-    staging = mkdtemp(dir=parent, prefix=prefix)
+    prefix = f".{os.path.basename(target)}.aicr-"
+    with _locked(parent):  # no directory of anybody's is without its lock meanwhile
+        for name in os.listdir(parent):
+            with suppress(OSError):  # its own process is removing it
+                _clear(os.path.join(parent, name), prefix)
+        staging = mkdtemp(dir=parent, prefix=prefix)
+        handle = _lock(staging)
     try:
-        with _locked(staging):
-            yield os.path.join(staging, "new")
+        yield staging
     finally:
-        shutil.rmtree(staging, ignore_errors=True)
+        if not os.path.lexists(os.path.join(staging, "new", REPOSITORY)):
+            shutil.rmtree(staging, ignore_errors=True)
+        os.close(handle)
+
+
+_RANDOM = re.compile(r"[a-z0-9_]{8}\Z")  # what mkdtemp appends
+
+
+def _clear(path: str, prefix: str) -> None:
+    """Remove a staging directory whose process is gone; never one that took a repository along."""
+    name = os.path.basename(path)
+    if not (name.startswith(prefix) and _RANDOM.match(name[len(prefix) :])):
+        return
+    if not os.path.isdir(path) or not set(os.listdir(path)) <= {"new", "old"}:
+        return
+    if any(os.path.lexists(os.path.join(path, d, REPOSITORY)) for d in ("new", "old")):
+        return
+    try:
+        handle = _lock(path, fcntl.LOCK_NB)
+    except BlockingIOError:
+        return
+    shutil.rmtree(path, ignore_errors=True)
+    os.close(handle)
+
+
+def _lock(directory: str, how: int = 0) -> int:
+    """A handle that holds the lock of a directory until it is closed, or its process ends."""
+    handle = os.open(directory, os.O_RDONLY | os.O_NOFOLLOW | os.O_DIRECTORY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | how)
+    except BaseException:
+        os.close(handle)
+        raise
+    return handle
 
 
 @contextmanager
 def _locked(directory: str) -> Iterator[None]:
-    """Raises BlockingIOError when another process has the lock, which ends with its holder."""
-    handle = os.open(directory, os.O_RDONLY | os.O_NOFOLLOW | os.O_DIRECTORY)
+    handle = _lock(directory)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
     finally:
         os.close(handle)
-
-
-def _foreign(target: str) -> str:
-    """A file of a directory that its checksums do not list, so that no bundle brought it; or ''."""
-    found = _found(target)
-    ours: dict[str, str] = {}
-    if checksums.NAME in found:
-        with open(os.path.join(target, checksums.NAME), "rb") as f:
-            ours, _ = checksums.listed(f.read())
-    own = {*ours, checksums.NAME, signature.NAME} if ours else set()
-    return min(found - own, default="")
-
-
-def _foreign_in_layout(target: str) -> str:
-    """A file of a directory that belongs to no OCI image layout, or ''."""
-    found = _found(target)
-    if "oci-layout" in found:
-        found -= {"oci-layout", "index.json"}
-        found = {path for path in found if not _BLOB.match(path)}
-    return min(found, default="")
-
-
-_BLOB = re.compile(r"blobs/sha256/[0-9a-f]{64}\Z")
-
-
-def _found(target: str) -> set[str]:
-    """Every file and link at or below a directory, by its path from there."""
-    return {
-        os.path.relpath(os.path.join(directory, name), target).replace(os.sep, "/")
-        for directory, names, files in os.walk(target)
-        for name in (*files, *(n for n in names if os.path.islink(os.path.join(directory, n))))
-    }
 
 
 def _fill(files: Sequence[BundleFile], staged: str) -> None:
@@ -223,22 +234,35 @@ def _sync_one(path: str) -> None:
         os.close(handle)
 
 
-def _swap(staged: str, target: str) -> None:
-    """Put the staged directory in place of the target, whose old content is then `staged`.
+# --------------------------------------------------------------------------- swapping
 
-    Linux exchanges two directories at once. Elsewhere the old one steps aside first, and a crash
-    between the two renames leaves it under the name `<target>.aicr-old`, whole.
-    """
-    old = f"{target}.aicr-old"
-    if os.path.isdir(old) and not os.path.exists(target):
-        os.rename(old, target)
+
+def _swap(staged: str, target: str) -> None:
+    """Put the staged directory in place of the target, which keeps its mode and its repository."""
     if not os.path.isdir(target):
         os.rename(staged, target)
-    elif not _exchange(staged, target):
-        os.rename(target, old)
-        os.rename(staged, target)
+    elif os.path.samefile(target, os.curdir):
+        _swap_entries(staged, target)
+    else:
+        os.chmod(staged, stat.S_IMODE(os.stat(target).st_mode))
+        if os.path.lexists(os.path.join(target, REPOSITORY)):
+            os.rename(os.path.join(target, REPOSITORY), os.path.join(staged, REPOSITORY))
+        if not _exchange(staged, target):
+            os.rename(target, os.path.join(os.path.dirname(staged), "old"))
+            os.rename(staged, target)
     _sync_one(os.path.dirname(target))
-    shutil.rmtree(old, ignore_errors=True)
+
+
+def _swap_entries(staged: str, target: str) -> None:
+    """The same for the working directory, which would no longer be one if it were exchanged. What
+    is there when this is killed does not verify: the checksums come last."""
+    old = os.path.join(os.path.dirname(staged), "old")
+    os.mkdir(old)
+    for name in sorted(set(os.listdir(target)) - {REPOSITORY}):
+        os.rename(os.path.join(target, name), os.path.join(old, name))
+    for name in sorted(os.listdir(staged), key=lambda name: (name.startswith("checksums"), name)):
+        os.rename(os.path.join(staged, name), os.path.join(target, name))
+    _sync_one(target)
 
 
 _RENAME_EXCHANGE = 2

@@ -28,7 +28,7 @@ from aicr.bundle.write import tar_bytes, write, zip_bytes
 from aicr.catalog import Catalog
 from aicr.errors import InvalidRequest
 from aicr.resolve import resolve
-from tests.conftest import families
+from tests.conftest import ROOT, families
 from tests.test_resolve import NAMES
 
 External = Callable[[dict[str, str]], str]
@@ -300,8 +300,12 @@ def test_templates_cannot_leave_the_sandbox(external: External, template: str) -
 class TestWriting:
     FILES = (text("a/b.txt", "x"), text("run.sh", "#!/bin/sh\n"))
 
-    def complete(self) -> list[BundleFile]:
-        return [*self.FILES, checksums.of(self.FILES)]
+    NAMES = ("checksums.txt", "provenance.json", "run.sh")
+    MADE = text(provenance.NAME, provenance.BUILD_TYPE)  # what makes it ours
+
+    def complete(self, *more: BundleFile) -> list[BundleFile]:
+        files = [*self.FILES, self.MADE, *more]
+        return [*files, checksums.of(files)]
 
     def test_archives_are_the_same_bytes_every_time(self) -> None:
         backwards = self.complete()[::-1]
@@ -310,19 +314,19 @@ class TestWriting:
 
     def test_archives_hold_modes_and_no_clock(self) -> None:
         with zipfile.ZipFile(io.BytesIO(zip_bytes(self.complete()))) as archive:
-            assert archive.namelist() == ["a/", "a/b.txt", "checksums.txt", "run.sh"]
+            assert archive.namelist() == ["a/", "a/b.txt", *self.NAMES]
             modes = [i.external_attr >> 16 & 0o777 for i in archive.infolist()]
-            assert modes == [0o755, 0o644, 0o644, 0o755]
+            assert modes == [0o755, 0o644, 0o644, 0o644, 0o755]
             assert {i.date_time for i in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
         with tarfile.open(fileobj=io.BytesIO(tar_bytes(self.complete()))) as archive:
             assert {(m.mtime, m.uid, m.uname) for m in archive} == {(0, 0, "")}
 
     def test_a_directory_is_replaced_without_leftovers(self, tmp_path: Path) -> None:
         target = tmp_path / "out"
-        older = [*self.FILES, text("stale.txt", "old")]
-        write([*older, checksums.of(older)], str(target))
+        write(self.complete(text("stale.txt", "old")), str(target))
         write(self.complete(), str(target))
-        assert sorted(p.name for p in target.iterdir()) == ["a", "checksums.txt", "run.sh"]
+        names = ["a", "checksums.txt", "provenance.json", "run.sh"]
+        assert sorted(p.name for p in target.iterdir()) == names
         assert sorted(p.name for p in tmp_path.iterdir()) == ["out"]
         assert os.access(target / "run.sh", os.X_OK)
         assert verify(str(target)).passed
@@ -350,18 +354,77 @@ class TestWriting:
         write(self.complete(), str(target), force=True)
         assert not (target / "notes").exists()
 
-    def test_an_interrupted_swap_is_taken_up_again(self, tmp_path: Path) -> None:
-        """A crash between the two renames leaves the old bundle aside, whole."""
+    def test_what_somebody_changed_is_not_lost(self, tmp_path: Path) -> None:
         target = tmp_path / "out"
         write(self.complete(), str(target))
-        target.rename(tmp_path / "out.aicr-old")
-        write(self.complete(), str(target))
-        assert sorted(p.name for p in tmp_path.iterdir()) == ["out"]
+        (target / "a/b.txt").write_text("edited")
+        with pytest.raises(InvalidRequest, match=r"holds a/b\.txt, which was changed since"):
+            write(self.complete(), str(target))
+        assert (target / "a/b.txt").read_text() == "edited"
+
+    def test_somebody_elses_checksums_make_no_bundle(self, tmp_path: Path) -> None:
+        tool = text("tool.tgz", "precious")
+        for file in (tool, checksums.of([tool])):
+            (tmp_path / file.path).write_bytes(file.data)
+        with pytest.raises(InvalidRequest, match=r"checksums\.txt, which is of no bundle"):
+            write(self.complete(), str(tmp_path))
+        assert (tmp_path / "tool.tgz").exists()
+
+    def test_neighbours_with_names_like_ours_are_left_alone(self, tmp_path: Path) -> None:
+        for name in ("out.aicr-old", ".out.aicr-notes", ".out.aicr-12345678"):
+            (tmp_path / name).mkdir()
+            (tmp_path / name / "mine.txt").write_text("precious")
+        for _ in range(2):
+            write(self.complete(), str(tmp_path / "out"))
+        assert len(list(tmp_path.glob("*/mine.txt"))) == 3
+
+    @pytest.mark.parametrize("force", [False, True])
+    def test_the_repository_of_a_checkout_stays(self, tmp_path: Path, force: bool) -> None:
+        target = tmp_path / "out"
+        write(self.complete(text("stale.txt", "old")), str(target))
+        (target / ".git").mkdir()
+        (target / ".git/HEAD").write_text("ref: refs/heads/main\n")
+        write(self.complete(), str(target), force=force)
+        assert (target / ".git/HEAD").read_text() == "ref: refs/heads/main\n"
+        assert not (target / "stale.txt").exists()
+        assert verify(str(target)).passed
+        assert [p.name for p in tmp_path.iterdir()] == ["out"]
+
+    def test_the_working_directory_stays_one(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (tmp_path / "out").mkdir()
+        monkeypatch.chdir(tmp_path / "out")
+        for files in (self.complete(text("stale.txt", "old")), self.complete()):
+            write(files, ".")
+            assert verify(os.curdir).passed
+        assert sorted(os.listdir(os.curdir)) == ["a", "checksums.txt", "provenance.json", "run.sh"]
+        assert [p.name for p in tmp_path.iterdir()] == ["out"]
+
+    def test_a_private_directory_stays_private(self, tmp_path: Path) -> None:
+        (tmp_path / "out").mkdir(mode=0o700)
+        write(self.complete(), str(tmp_path / "out"))
+        assert (tmp_path / "out").stat().st_mode & 0o777 == 0o700
+
+    def test_writers_at_the_same_time(self, tmp_path: Path) -> None:
+        """Each ends, and what is there in the end is one of theirs, whole."""
+        program = (
+            "import sys\n"
+            "from tests.bundle.test_bundle import TestWriting, text\n"
+            "from aicr.bundle.write import write\n"
+            "for i in range(15):\n"
+            "    write(TestWriting().complete(text('who', sys.argv[2])), sys.argv[1])\n"
+        )
+        command = [sys.executable, "-c", program, str(tmp_path / "out")]
+        writers = [subprocess.Popen([*command, str(n)], cwd=ROOT) for n in range(6)]
+        assert [writer.wait() for writer in writers] == [0] * 6
+        assert verify(str(tmp_path / "out")).passed
+        assert [p.name for p in tmp_path.iterdir()] == ["out"]
 
     def test_a_link_is_no_target(self, tmp_path: Path) -> None:
         (tmp_path / "real").mkdir()
         (tmp_path / "link").symlink_to("real")
-        with pytest.raises(InvalidRequest, match="is no directory"):
+        with pytest.raises(InvalidRequest, match="is a link; name the directory"):
             write(self.complete(), str(tmp_path / "link"))
 
 

@@ -10,7 +10,7 @@ import sys
 import time
 from pathlib import Path
 
-from aicr.bundle import checksums
+from aicr.bundle import checksums, provenance
 from aicr.bundle.files import BundleFile, text
 from aicr.bundle.verify import verify
 from aicr.bundle.write import write
@@ -24,6 +24,7 @@ from aicr.bundle import checksums
 from aicr.bundle.write import write
 for generation in range(1000):
     files = [text(f"{d}/{i}", f"{generation}\\n") for d in "abcd" for i in range(10)]
+    files.append(text("provenance.json", "https://aicr.nvidia.com/bundle/v1"))
     files.append(checksums.of(files))
     write(files, sys.argv[1])
     if generation == 1:
@@ -31,8 +32,11 @@ for generation in range(1000):
 """
 
 
+_OURS = (checksums.NAME, provenance.NAME)
+
+
 def generations(at: Path) -> set[str]:
-    return {p.read_text() for p in at.rglob("*") if p.is_file() and p.name != checksums.NAME}
+    return {p.read_text() for p in at.rglob("*") if p.is_file() and p.name not in _OURS}
 
 
 def test_killed_at_any_moment(tmp_path: Path) -> None:
