@@ -9,7 +9,7 @@ import re
 import shutil
 import stat
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from tempfile import mkdtemp
 from threading import Thread
@@ -35,14 +35,12 @@ def write(files: Sequence[BundleFile], target: str, *, force: bool = False) -> N
     elif target.endswith(TAR):
         write_file(target, tar_bytes(files))
     else:
-        at = _directory_at(target)
-        _write_directory(files, at, "" if force else foreign_in_bundle(at))
+        _write_directory(files, target, None if force else foreign_in_bundle)
 
 
 def write_layout(files: Sequence[BundleFile], target: str, *, force: bool = False) -> None:
     """Write an OCI image layout to a directory. Raises InvalidRequest as `write` does."""
-    at = _directory_at(target)
-    _write_directory(files, at, "" if force else foreign_in_layout(at))
+    _write_directory(files, target, None if force else foreign_in_layout)
 
 
 # --------------------------------------------------------------------------- archives
@@ -105,22 +103,30 @@ def _directory_at(target: str) -> str:
     return at
 
 
-def _write_directory(files: Sequence[BundleFile], target: str, foreign: str) -> None:
-    """Stage beside the target and swap; `foreign` says what is there that must not be lost."""
-    if foreign:
-        raise InvalidRequest(
-            f"{target} holds {foreign}: name another directory (--output), "
-            "or replace this one with all it holds (--force)"
-        )
+def _write_directory(
+    files: Sequence[BundleFile], target: str, foreign: Callable[[str], str] | None
+) -> None:
+    """Stage beside the target and swap, unless `foreign` finds something there to keep."""
+    target = _directory_at(target)
     try:
         os.makedirs(os.path.dirname(target), exist_ok=True)
         with _staging(target) as staging:
             staged = os.path.join(staging, "new")
             _fill(files, staged)
+            # Looked at and replaced under one lock: nobody else replaces it in between.
             with _locked(os.path.dirname(target)):
+                _refuse(target, foreign(target) if foreign else "")
                 _swap(staged, target)
     except OSError as e:
         raise InvalidRequest(f"cannot write {target}: {e.strerror} (--output)") from None
+
+
+def _refuse(target: str, foreign: str) -> None:
+    if foreign:
+        raise InvalidRequest(
+            f"{target} holds {foreign}: name another directory (--output), "
+            "or replace this one with all it holds (--force)"
+        )
 
 
 @contextmanager
