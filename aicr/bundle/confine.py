@@ -1,8 +1,8 @@
 """Templates that came from elsewhere (`--data`) are rendered in a process of their own.
 
 The sandbox keeps them from reading and calling; nothing inside one process keeps them from looping
-or growing. Here a template has a second and a half, and its process 192 MiB. What it sends back is
-text and nothing else.
+or growing. Here a template has a second and a half of processor time, and its process 192 MiB. What
+it sends back is text and nothing else.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import select
+import signal
 import subprocess
 import sys
 import threading
@@ -26,7 +27,9 @@ from aicr.errors import Internal, InvalidRequest
 SECONDS = 1.5
 MEMORY_BYTES = 192 * 1024 * 1024
 MAX_TEXT_BYTES = 4 * 1024 * 1024
-_OK, _REFUSED = b"+", b"-"
+# Processor time is what counts: a busy machine makes no template wrong. This is for what uses none.
+_PATIENCE_SECONDS = 60
+_READY, _OK, _REFUSED = b"!", b"+", b"-"
 _LENGTH = 8
 
 
@@ -46,11 +49,11 @@ class Confined:
                 weakref.finalize(self, _stop, self._worker)
             try:
                 return _ask(self._worker, path, names)
-            except (TimeoutError, EOFError, BrokenPipeError) as e:
-                _stop(self._worker)
+            except (TimeoutError, EOFError, BrokenPipeError):
+                code = _stop(self._worker)
                 self._worker = None
-                why = "takes too long" if isinstance(e, TimeoutError) else "takes too much memory"
-                raise InvalidRequest(f"{path}: the template {why}") from None
+                why = "memory" if code not in (-signal.SIGPROF, -signal.SIGKILL) else "time"
+                raise InvalidRequest(f"{path}: the template takes too much {why}") from None
 
 
 # --------------------------------------------------------------------------- this side
@@ -63,32 +66,46 @@ class _Worker(NamedTuple):
 
 
 def _start(texts: dict[str, str]) -> _Worker:
-    above = os.path.dirname(os.path.dirname(os.path.abspath(aicr.__file__)))
+    """Raises Internal when the process does not come up."""
+    above = os.path.dirname(os.path.dirname(aicr.__file__))
     process = subprocess.Popen(
-        [sys.executable, "-m", __name__],
+        # Modules come from where ours come from, never from the directory somebody is in.
+        [sys.executable, "-P", "-m", __name__],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        env={"PYTHONPATH": above},
+        env={"PYTHONPATH": os.pathsep.join(map(os.path.abspath, [above, *filter(None, sys.path)]))},
+        cwd="/",
     )
     if process.stdin is None or process.stdout is None:
         raise Internal("no pipes to the process that renders templates")
     worker = _Worker(process, process.stdin, process.stdout)  # type: ignore[arg-type]
-    _send(worker.to, jsonio.compact(texts).encode())
+    try:
+        ready = _receive(worker.back, 1, time.monotonic() + _PATIENCE_SECONDS)
+        _send(worker.to, jsonio.compact(texts).encode())
+    except (TimeoutError, EOFError, BrokenPipeError):
+        ready = b""
+    if ready != _READY:
+        code = _stop(worker)
+        raise Internal(f"the process that renders templates does not start (exit code {code})")
     return worker
 
 
-def _stop(worker: _Worker) -> None:
-    worker.process.kill()
-    worker.process.wait()
+def _stop(worker: _Worker) -> int:
+    """End the process; its exit code, negative for a signal."""
     worker.back.close()
     with suppress(BrokenPipeError):  # what it had not read is of no use now
         worker.to.close()
+    try:
+        return worker.process.wait(0.2)  # it may be dying by itself, and its code says of what
+    except subprocess.TimeoutExpired:
+        worker.process.kill()
+        return worker.process.wait()
 
 
 def _ask(worker: _Worker, path: str, names: Mapping[str, Any]) -> str:
     """Raises TimeoutError, and EOFError or BrokenPipeError when the process is no more."""
-    deadline = time.monotonic() + SECONDS
+    deadline = time.monotonic() + _PATIENCE_SECONDS
     _send(worker.to, jsonio.compact([path, names]).encode())
     status = _receive(worker.back, 1, deadline)
     length = int.from_bytes(_receive(worker.back, _LENGTH, deadline), "big")
@@ -127,9 +144,14 @@ def main() -> None:
 
     resource.setrlimit(resource.RLIMIT_DATA, (MEMORY_BYTES, MEMORY_BYTES))
     source, sink = sys.stdin.buffer, sys.stdout.buffer
+    sink.write(_READY)
+    sink.flush()
     renderer = Renderer(json.loads(_frame(source)))
     while frame := _frame(source):
         path, names = json.loads(frame)
+        # SIGPROF ends the process, even in the midst of one long operation, and also when whoever
+        # asked is gone.
+        signal.setitimer(signal.ITIMER_PROF, SECONDS)
         try:
             status, text = _OK, renderer.render(path, **names).encode()
             if len(text) > MAX_TEXT_BYTES:
@@ -138,6 +160,7 @@ def main() -> None:
             status, text = _REFUSED, e.message.encode()
         except MemoryError:
             status, text = _REFUSED, f"{path}: the template takes too much memory".encode()
+        signal.setitimer(signal.ITIMER_PROF, 0)
         sink.write(status)
         _send(sink, text)
 

@@ -7,6 +7,7 @@ RETRIES=5
 BEST_EFFORT=false
 WAIT=(--wait --timeout 10m)
 FAILED=()
+OWN_GROUPS='{{ crd_groups }}'
 NAMESPACES=" {{ namespaces | join(" ") }} "
 
 usage() {
@@ -98,6 +99,24 @@ restart_daemonset() {
 }
 
 preflight() {
+  local tool
+  for tool in {{ tools | join(" ") }}; do
+    if ! command -v "$tool" >/dev/null; then
+      echo "$tool is not installed" >&2
+      exit 1
+    fi
+  done
+  echo "cluster: $(kubectl config current-context 2>/dev/null || echo "(no current context)")"
+  check_namespaces
+  if ! command -v jq >/dev/null; then
+    echo "jq is not installed: webhooks of earlier installations are not checked" >&2
+    return 0
+  fi
+  check_webhooks
+  check_leftovers
+}
+
+check_namespaces() {
   local namespace phase
   for namespace in $NAMESPACES; do
     phase=$(kubectl get namespace "$namespace" -o "jsonpath={.status.phase}" 2>/dev/null || true)
@@ -106,12 +125,6 @@ preflight() {
       exit 1
     fi
   done
-  if ! command -v jq >/dev/null; then
-    echo "jq is not installed: webhooks of earlier installations are not checked" >&2
-    return 0
-  fi
-  check_webhooks
-  check_leftovers
 }
 
 # A webhook whose service is gone answers nothing, and so blocks whatever it should judge.
@@ -138,7 +151,7 @@ check_leftovers() {
         .type == "Available" and .status == "False")) | .metadata.name' 2>/dev/null || true)
   [[ -z $services ]] || echo "warning: unavailable API services: $services" >&2
   crds=$(kubectl get crds -o name 2>/dev/null \
-    | grep -E "\.(kai\.scheduler|trainer\.kubeflow\.org)$" || true)
+    | grep -E "$OWN_GROUPS" || true)
   [[ -z $crds ]] || echo "warning: CRDs of an earlier installation: $crds" >&2
 }
 {% for c in components %}

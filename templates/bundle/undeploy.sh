@@ -13,7 +13,7 @@ TIMEOUT=120
 NAMESPACES=" {{ namespaces | join(" ") }} "
 RELEASES="{{ releases | join(" ") }}"
 REMOVED="{{ removable | join(" ") }}"
-OWN_GROUPS='\.(kai\.scheduler|trainer\.kubeflow\.org)$'
+OWN_GROUPS='{{ crd_groups }}'
 WEBHOOKS=mutatingwebhookconfigurations,validatingwebhookconfigurations
 GRACE=60  # seconds for namespaces to go by themselves
 
@@ -46,18 +46,31 @@ while (($#)); do
   shift
 done
 
+for tool in {{ tools | join(" ") }}; do
+  if ! command -v "$tool" >/dev/null; then
+    echo "$tool is not installed" >&2
+    exit 1
+  fi
+done
+FAILED=()
+
 # Nothing here may stop the rest: what is left is reported at the end.
+left_over() {
+  FAILED+=("$1")
+  echo "warning: not everything of $1 is gone" >&2
+}
+
 delete_manifests() {
-  kubectl delete "$@" --ignore-not-found || echo "warning: not everything of $* is gone" >&2
+  kubectl delete "$@" --ignore-not-found || left_over "$*"
 }
 
 delete_kustomization() {
   kustomize build "$1" | kubectl delete -n "$2" --ignore-not-found -f - \
-    || echo "warning: not everything of $1 is gone" >&2
+    || left_over "$1"
 }
 
 delete_kustomize_dir() {
-  kubectl delete -k "$1" --ignore-not-found || echo "warning: not everything of $1 is gone" >&2
+  kubectl delete -k "$1" --ignore-not-found || left_over "$1"
 }
 
 uninstall() {
@@ -65,7 +78,7 @@ uninstall() {
   [[ -z $2 ]] || where=(-n "$2")
   helm uninstall "$1" ${where[@]+"${where[@]}"} --timeout "${TIMEOUT}s" --ignore-not-found \
     || helm uninstall "$1" ${where[@]+"${where[@]}"} --timeout "${TIMEOUT}s" --ignore-not-found --no-hooks \
-    || echo "warning: $1 could not be uninstalled" >&2
+    || left_over "$1"
 }
 
 # Cluster-wide objects that a release of this bundle made and its uninstallation left.
@@ -118,7 +131,7 @@ delete_orphaned_webhooks
 delete_crds
 
 if [[ $DELETE_PVCS == true ]]; then
-{%- for namespace in namespaces %}
+{%- for namespace in removable %}
   kubectl delete pvc --all -n {{ namespace }} --ignore-not-found || true
 {%- else %}
   :
@@ -166,4 +179,8 @@ for namespace in $(terminating); do
 done
 left=$(kubectl get crds -o name 2>/dev/null | grep -E "$OWN_GROUPS" || true)
 [[ -z $left ]] || echo "warning: these CRDs are left: $left" >&2
-echo "removed"
+if [[ -n ${FAILED[*]-} ]]; then
+  echo "removed, except: ${FAILED[*]}" >&2
+else
+  echo "removed"
+fi

@@ -55,18 +55,24 @@ def cluster(tmp_path: Path) -> Path:
     return directory
 
 
-def undeploy(catalog: Catalog, cluster: Path, *arguments: str) -> tuple[list[str], str]:
+def undeploy(
+    catalog: Catalog, cluster: Path, *arguments: str, component: str = "cert-manager"
+) -> tuple[list[str], str]:
     """What kubectl was asked to change, and what the script said on stderr."""
-    done = run(catalog, cluster, "undeploy.sh", *arguments)
+    done = run(catalog, cluster, "undeploy.sh", *arguments, component=component)
     assert done.returncode == 0
     log = (cluster / "log").read_text().splitlines()
     return [line for line in log if not line.startswith("get ")], done.stderr
 
 
 def run(
-    catalog: Catalog, cluster: Path, script: str, *arguments: str
+    catalog: Catalog,
+    cluster: Path,
+    script: str,
+    *arguments: str,
+    component: str = "cert-manager",
 ) -> subprocess.CompletedProcess[str]:
-    ref = {"name": "cert-manager", "namespace": "cm"}
+    ref = {"name": component, "namespace": "cm"}
     write(bundle(catalog, {"componentRefs": [ref]}), str(cluster / "b"))
     env = {"PATH": f"{cluster / 'bin'}:/usr/bin:/bin", "CLUSTER": str(cluster)}
     command = ["bash", str(cluster / "b" / script), *arguments]
@@ -121,8 +127,8 @@ def test_a_namespace_that_does_not_go_loses_its_finalizers(builtin: Catalog, clu
 
 
 def test_crds_that_stay_are_reported(builtin: Catalog, cluster: Path) -> None:
-    (cluster / "crds").write_text("crd/x.kai.scheduler\ncrd/y.example\n")
-    changes, said = undeploy(builtin, cluster, "--keep-namespaces")
+    (cluster / "crds").write_text("crd/x.kai.scheduler\ncrd/y.trainer.kubeflow.org\n")
+    changes, said = undeploy(builtin, cluster, "--keep-namespaces", component="kai-scheduler")
     assert changes == ["delete crd/x.kai.scheduler --ignore-not-found --wait=false"]
     assert said == "warning: these CRDs are left: crd/x.kai.scheduler\n"
 
@@ -143,3 +149,42 @@ def test_deploying_stops_before_a_webhook_without_service(builtin: Catalog, clus
     assert "webhook orphan calls cm/gone, which does not exist" in done.stderr
     (cluster / "service-cm-gone").touch()
     assert run(builtin, cluster, "deploy.sh").returncode == 0
+
+
+def test_crds_of_what_is_not_in_the_bundle_stay(builtin: Catalog, cluster: Path) -> None:
+    (cluster / "crds").write_text("crd/x.kai.scheduler\n")
+    assert undeploy(builtin, cluster, "--keep-namespaces") == ([], "")
+
+
+def test_volumes_of_the_clusters_own_namespaces_stay(builtin: Catalog, cluster: Path) -> None:
+    ref = {"name": "nvidia-dra-driver-gpu", "namespace": "kube-system"}
+    write(bundle(builtin, {"componentRefs": [ref]}), str(cluster / "b"))
+    assert "delete pvc" not in (cluster / "b/undeploy.sh").read_text()
+
+
+@pytest.mark.parametrize("script", ["deploy.sh", "undeploy.sh"])
+def test_without_its_tools_a_script_does_nothing(
+    builtin: Catalog, cluster: Path, script: str
+) -> None:
+    (cluster / "bin/helm").unlink()
+    done = run(builtin, cluster, script)
+    if shutil.which("helm", path="/usr/bin:/bin"):
+        return
+    assert (done.returncode, done.stderr) == (1, "helm is not installed\n")
+    assert not (cluster / "log").exists()
+
+
+def test_what_could_not_be_removed_is_named(builtin: Catalog, cluster: Path) -> None:
+    (cluster / "bin/helm").write_text("#!/bin/sh\nexit 1\n")
+    done = run(builtin, cluster, "undeploy.sh")
+    assert "removed, except: cert-manager" in done.stderr
+
+
+def test_names_that_differ_by_a_dot_are_two_components(builtin: Catalog, cluster: Path) -> None:
+    refs = [{"name": name, "source": "https://c.test", "chart": name} for name in ("a-b", "a.b")]
+    write(bundle(builtin, {"componentRefs": refs}), str(cluster / "b"))
+    (cluster / "bin/helm").write_text('#!/bin/sh\necho "$@" >> "$CLUSTER/helm"\n')
+    env = {"PATH": f"{cluster / 'bin'}:/usr/bin:/bin", "CLUSTER": str(cluster)}
+    subprocess.run(["bash", str(cluster / "b/deploy.sh")], env=env, check=True, capture_output=True)
+    installed = [line.split()[2] for line in (cluster / "helm").read_text().splitlines()]
+    assert installed == ["a-b", "a.b"]

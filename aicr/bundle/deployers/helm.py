@@ -26,7 +26,12 @@ def files(bundle: Bundle, renderer: Rendering) -> list[BundleFile]:
     for component in bundle.components:
         own = list(_component_files(component, renderer))
         result += [*own, checksums.of(own, component.name)]
-    facts = {"components": _facts(bundle), "namespaces": _namespaces(bundle)}
+    facts = {
+        "components": _facts(bundle),
+        "namespaces": _namespaces(bundle),
+        "crd_groups": steps.crd_groups(bundle.components),
+        "tools": steps.tools(bundle.components),
+    }
     scripts = {
         "deploy.sh": facts,
         "undeploy.sh": {**facts, "removable": _removable(bundle), "releases": _releases(bundle)},
@@ -56,12 +61,12 @@ def _facts(bundle: Bundle) -> list[dict[str, Any]]:
     return [
         {
             "name": c.name,
-            "function": steps.function_name(c),
+            "function": steps.function_name(place, c),
             "install": steps.install(c),
             "remove": steps.remove(c),
             "after": steps.restarted(c),
         }
-        for c in bundle.components
+        for place, c in enumerate(bundle.components, 1)
     ]
 
 

@@ -6,7 +6,7 @@ that comes from a recipe is quoted.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from shlex import quote
 
 from aicr.bundle.compile import Component
@@ -17,8 +17,30 @@ ASYNC = ("kai-scheduler",)
 RESTARTED = {"nvidia-dra-driver-gpu": "nvidia-dra-driver-gpu-kubelet-plugin"}
 
 
-def function_name(component: Component) -> str:
-    return "install_" + component.name.replace("-", "_").replace(".", "_")
+# API groups whose definitions survive an uninstallation and break the next installation.
+CRD_GROUPS = {"kai-scheduler": "kai.scheduler", "kubeflow-trainer": "trainer.kubeflow.org"}
+_NOTHING = "^$"
+
+
+def crd_groups(components: Iterable[Component]) -> str:
+    """An extended regular expression for the CRDs that undeploying these components removes."""
+    groups = [CRD_GROUPS[c.name].replace(".", "\\.") for c in components if c.name in CRD_GROUPS]
+    return f"\\.({'|'.join(groups)})$" if groups else _NOTHING
+
+
+def tools(components: Iterable[Component]) -> list[str]:
+    """The programs that the commands of these components call."""
+    found = ["kubectl"]
+    if any(c.has_chart for c in components):
+        found.append("helm")
+    if any(c.kustomize and c.source for c in components):
+        found.append("kustomize")
+    return found
+
+
+def function_name(place: int, component: Component) -> str:
+    """A name of its own for each component: without the place `a.b` and `a-b` would share one."""
+    return f"install_{place}_" + component.name.replace("-", "_").replace(".", "_")
 
 
 def install(component: Component) -> list[str]:
