@@ -30,6 +30,9 @@ def check(document: Any, name: str) -> dict[str, Any]:
         raise InvalidRequest(f"{name}: a recipe must be a map")
     if document.get("kind") in _OTHER_KINDS:
         raise InvalidRequest(f'{name}: invalid kind "{document["kind"]}", expected "{KIND}"')
+    for key in ("metadata", "criteria"):
+        if not isinstance(document.get(key) or {}, Mapping):
+            raise InvalidRequest(f"{name}: {key} must be a map")
     refs = document.get("componentRefs") or []
     if not isinstance(refs, list):
         raise InvalidRequest(f"{name}: componentRefs must be a list of components")

@@ -13,6 +13,7 @@ from aicr.bundle.files import BundleFile
 from aicr.bundle.options import Options
 from aicr.bundle.render import renderer_of
 from aicr.catalog import Catalog
+from aicr.errors import InvalidRequest
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -41,11 +42,27 @@ def assemble(
     files: list[BundleFile] = deployer(options.deployer).files(bundle, renderer_of(catalog))
     files += [sbom.of(bundle), *_data(catalog)]
     files.append(provenance.of(catalog, bundle, files))
+    _check_paths(files)
     listing = checksums.of(files)
     files.append(listing)
     if key is not None:
         files.append(signature.of(listing.data, key))
     return Assembled(bundle, files)
+
+
+def _check_paths(files: list[BundleFile]) -> None:
+    """No two files at one path, and none where another needs a directory: a component may be called
+    like a file of the bundle. Raises InvalidRequest."""
+    seen: set[str] = set()
+    for file in files:
+        if file.path in seen:
+            raise InvalidRequest(f"{file.path} would be in the bundle twice")
+        seen.add(file.path)
+    for path in seen:
+        parts = path.split("/")
+        above = {"/".join(parts[:i]) for i in range(1, len(parts))}
+        for name in above & {*seen, checksums.NAME, signature.NAME}:
+            raise InvalidRequest(f'invalid component name "{name}": the bundle has a file of it')
 
 
 def _data(catalog: Catalog) -> list[BundleFile]:

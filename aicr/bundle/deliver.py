@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from shlex import quote
 from typing import NamedTuple
@@ -9,10 +10,13 @@ from typing import NamedTuple
 from aicr.atomic import write_file
 from aicr.bundle import oci, push
 from aicr.bundle.files import BundleFile
+from aicr.bundle.read import LAYOUT
 from aicr.bundle.write import TAR, ZIP, write, write_layout
 from aicr.errors import InvalidRequest
 
-LAYOUT = "oci-layout:"
+_SCHEME = re.compile(r"[A-Za-z][-+.A-Za-z0-9]*:")
+# Endings of archives that are not written; whoever names one does not mean a directory.
+_ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".7z", ".xz", ".bz2", ".zst")
 
 
 class Delivery(NamedTuple):
@@ -47,8 +51,18 @@ def check(to: Delivery) -> None:
         is_remote = "an" if to.remote else "no"
         words = f"--output {to.target} is {is_remote} {push.SCHEME} address"
         raise InvalidRequest(f"{flag} has no effect: {words}")
+    if _is_odd(to.target):
+        words = f"a directory, .zip, .tar.gz, {LAYOUT}DIR or {push.SCHEME}HOST/REPOSITORY[:TAG]"
+        raise InvalidRequest(f"--output {to.target} is none of what can be written: {words}")
     if to.target == LAYOUT:
         raise InvalidRequest(f"--output {to.target} names no directory: {LAYOUT}DIR")
+
+
+def _is_odd(target: str) -> bool:
+    """Whether somebody means something else by it than a directory of that name."""
+    if target.startswith((LAYOUT, push.SCHEME)) or target.endswith((ZIP, *TAR)):
+        return False
+    return target == "-" or bool(_SCHEME.match(target)) or target.lower().endswith(_ARCHIVES)
 
 
 def unpacked(to: Delivery, pinned: str) -> tuple[list[str], str]:

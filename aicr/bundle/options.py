@@ -35,7 +35,7 @@ def selector(texts: Iterable[str], flag: str) -> dict[str, str]:
     pairs = {}
     for text in texts:
         key, equals, value = text.partition("=")
-        if not equals:
+        if not equals or not key.strip():
             raise InvalidRequest(f'invalid {flag}: invalid format "{text}", expected key=value')
         pairs[key.strip()] = value.strip()
     return pairs
@@ -46,6 +46,9 @@ def tolerations(texts: Iterable[str], flag: str) -> tuple[Mapping[str, str], ...
     found: list[Mapping[str, str]] = []
     for text in texts:
         key, value, effect = _taint(text, flag)
+        if value and not key:
+            words = f'invalid format "{text}", a value needs a key'
+            raise InvalidRequest(f"invalid {flag}: {words}")
         toleration: dict[str, Any] = {"key": key} if key else {}
         toleration |= {"operator": "Equal", "value": value} if value else {"operator": "Exists"}
         found.append({**toleration, "effect": effect})

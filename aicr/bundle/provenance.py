@@ -13,6 +13,7 @@ from aicr import jsonio
 from aicr._version import __version__
 from aicr.bundle.compile import Bundle
 from aicr.bundle.files import BundleFile, text
+from aicr.bundle.notes import unknown_overlays
 from aicr.bundle.options import Options
 from aicr.catalog import Catalog
 
@@ -32,7 +33,11 @@ def of(catalog: Catalog, bundle: Bundle, files: Iterable[BundleFile]) -> BundleF
             "criteria": dict(bundle.recipe.get("criteria") or {}),
             "options": _stated(bundle.options),
         },
-        "internalParameters": {"components": [c.name for c in bundle.components]},
+        "internalParameters": {
+            "components": [c.name for c in bundle.components],
+            # Made with a catalog that was not at hand: what it says went in unseen.
+            "unknownOverlays": unknown_overlays(catalog, bundle.recipe),
+        },
         "resolvedDependencies": _catalogs(catalog),
     }
     builder = {"id": BUILDER, "version": {"aicr": __version__}}
@@ -73,8 +78,10 @@ def _plain(value: Any) -> Any:
 
 
 def external(statement: Mapping[str, Any]) -> bool:
-    """Whether a statement says that files of an external catalog went into the bundle."""
+    """Whether a statement says that an external catalog went into the bundle, or its recipe."""
     definition = (statement.get("predicate") or {}).get("buildDefinition") or {}
+    if (definition.get("internalParameters") or {}).get("unknownOverlays"):
+        return True
     return any(d.get("name") == "data" for d in definition.get("resolvedDependencies") or [])
 
 

@@ -3,10 +3,19 @@ that the registry declares (contract 9.2)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from aicr.bundle.options import Options
+
+
+class Write(NamedTuple):
+    """What a flag puts where: into every path that `paths` finds in a registry entry."""
+
+    flag: str
+    given: bool
+    value: Any
+    paths: tuple[str, ...]
 
 
 def inject(values: Mapping[str, Any], entry: Mapping[str, Any], options: Options) -> dict[str, Any]:
@@ -15,29 +24,51 @@ def inject(values: Mapping[str, Any], entry: Mapping[str, Any], options: Options
     Selectors and tolerations replace what stood there; what is no map on the way is replaced too.
     """
     result = dict(values)
-    for paths, value in _writes(entry, options):
-        for path in paths or []:
-            result = _force(result, path.split("."), value)
+    for write in _writes(options):
+        for path in _paths(entry, write) if write.given else ():
+            result = _force(result, path.split("."), write.value)
     return result
 
 
-def _writes(entry: Mapping[str, Any], options: Options) -> Iterator[tuple[list[str] | None, Any]]:
-    """Registry paths and what goes there, in the order in which later writes win."""
-    scheduling = entry.get("nodeScheduling") or {}
-    system, accelerated = (scheduling.get(k) or {} for k in ("system", "accelerated"))
-    workload = (entry.get("podScheduling") or {}).get("workload") or {}
-    if options.system_selector:
-        yield system.get("nodeSelectorPaths"), dict(options.system_selector)
-    yield system.get("tolerationPaths"), [dict(t) for t in options.system_tolerations]
-    if options.accelerated_selector:
-        yield accelerated.get("nodeSelectorPaths"), dict(options.accelerated_selector)
-    yield accelerated.get("tolerationPaths"), [dict(t) for t in options.accelerated_tolerations]
-    if options.workload_selector:
-        yield workload.get("workloadSelectorPaths"), dict(options.workload_selector)
-    if options.workload_gate:
-        yield accelerated.get("taintStrPaths"), options.workload_gate
-    if options.nodes:
-        yield scheduling.get("nodeCountPaths"), options.nodes
+def flags_given(options: Options) -> list[str]:
+    """The flags that somebody stated; tolerations have a default, which nobody did."""
+    default = {write.flag: write.value for write in _writes(Options())}
+    return [w.flag for w in _writes(options) if w.given and w.value != default[w.flag]]
+
+
+def flags_read(entry: Mapping[str, Any]) -> list[str]:
+    """The flags that a component has a place for."""
+    return [write.flag for write in _writes(Options()) if _paths(entry, write)]
+
+
+def _writes(o: Options) -> list[Write]:
+    """In the order in which later writes win."""
+    system, accelerated = ("nodeScheduling", "system"), ("nodeScheduling", "accelerated")
+    workload = ("podScheduling", "workload")
+    selector, tolerations = "nodeSelectorPaths", "tolerationPaths"
+    return [
+        Write("--system-node-selector", bool(o.system_selector), dict(o.system_selector),
+              (*system, selector)),
+        Write("--system-node-toleration", True, [dict(t) for t in o.system_tolerations],
+              (*system, tolerations)),
+        Write("--accelerated-node-selector", bool(o.accelerated_selector),
+              dict(o.accelerated_selector), (*accelerated, selector)),
+        Write("--accelerated-node-toleration", True, [dict(t) for t in o.accelerated_tolerations],
+              (*accelerated, tolerations)),
+        Write("--workload-selector", bool(o.workload_selector), dict(o.workload_selector),
+              (*workload, "workloadSelectorPaths")),
+        Write("--workload-gate", bool(o.workload_gate), o.workload_gate,
+              (*accelerated, "taintStrPaths")),
+        Write("--nodes", bool(o.nodes), o.nodes, ("nodeScheduling", "nodeCountPaths")),
+    ]  # fmt: skip
+
+
+def _paths(entry: Mapping[str, Any], write: Write) -> list[str]:
+    """The value paths of a registry entry for a flag."""
+    below: Any = entry
+    for key in write.paths:
+        below = (below or {}).get(key)
+    return below or []
 
 
 def _force(values: Mapping[str, Any], path: list[str], value: Any) -> dict[str, Any]:

@@ -18,6 +18,8 @@ _INT = re.compile(r"[-+]?[0-9]+\Z")
 _FLOAT = re.compile(r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?\Z")
 _UNDERSCORE = re.compile(r"(?<=[0-9])_(?=[0-9])")
 _INT64 = 2**63
+_NUMBER_LENGTH = 400  # longer ones are none that anybody means
+_DEPTH = 64
 # A comma starts another setting only where one follows; any other comma belongs to the value.
 _NEXT = re.compile(r",(?=[^,:=\s]+:[^,=\s]+=)")
 
@@ -60,9 +62,13 @@ def _parse(text: str, flag: str, convert: Callable[[str, str], Any]) -> Setting:
         raise InvalidRequest(f"invalid {flag} flag: {words}")
     if not component.strip():
         raise InvalidRequest(f"invalid {flag} flag: invalid format '{text}': no component named")
+    keys = tuple(path.strip().split("."))
+    if "" in keys or len(keys) > _DEPTH:
+        why = "a key is empty" if "" in keys else f"more than {_DEPTH} keys"
+        raise InvalidRequest(f"invalid {flag} flag: invalid format '{text}': {why}")
     return Setting(
         component.strip(),
-        tuple(path.strip().split(".")),
+        keys,
         convert(value, f"{flag} {text}"),
         text,
         flag,
@@ -73,6 +79,8 @@ def typed(text: str) -> Any:
     """A value as AICR types it; what looks like no number or boolean is text."""
     if text in ("true", "false"):
         return text == "true"
+    if len(text) > _NUMBER_LENGTH:
+        return text
     if _INT.match(text) and -_INT64 <= int(text) < _INT64:
         return int(text)
     plain = _UNDERSCORE.sub("", text)

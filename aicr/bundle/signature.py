@@ -42,6 +42,7 @@ def holds(listing: bytes, signature: bytes, key: Ed25519PublicKey) -> bool:
 
 def private_key(path: str) -> Ed25519PrivateKey:
     """The private key in a file. Raises InvalidRequest when there is none, or another kind."""
+    from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -53,7 +54,7 @@ def private_key(path: str) -> Ed25519PrivateKey:
     except TypeError:
         words = f"--sign: the key in {path} is protected by a password, which cannot be asked for"
         raise InvalidRequest(words) from None
-    except ValueError:
+    except (ValueError, UnsupportedAlgorithm):
         raise InvalidRequest(f"--sign: {path} is no private key in PEM; {_HOW}") from None
     if not isinstance(key, Ed25519PrivateKey):
         raise InvalidRequest(f"--sign: the key in {path} is not an Ed25519 key; {_HOW}")
@@ -62,6 +63,7 @@ def private_key(path: str) -> Ed25519PrivateKey:
 
 def public_key(path: str) -> Ed25519PublicKey:
     """The public key in a file. Raises InvalidRequest when there is none, or another kind."""
+    from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
@@ -73,7 +75,7 @@ def public_key(path: str) -> Ed25519PublicKey:
     )
     try:
         key = load(data)
-    except ValueError:
+    except (ValueError, UnsupportedAlgorithm):
         words = "make it with: openssl pkey -in key.pem -pubout -out key.pub"
         raise InvalidRequest(f"--key: {path} is no public key; {words}") from None
     if not isinstance(key, Ed25519PublicKey):

@@ -120,6 +120,7 @@ def _options(params: dict[str, Any]) -> Options:
         names = " ".join(DEPLOYERS)
         words = f'invalid deployer type "{params["deployer"]}": must be one of [{names}]'
         raise InvalidRequest(f"invalid --deployer value: {words}")
+    _check_text(params)
     if params["nodes"] < 0:
         raise InvalidRequest("--nodes must be >= 0")
     gate = params["workload_gate"]
@@ -147,6 +148,15 @@ def _options(params: dict[str, Any]) -> Options:
         workload_gate=taint(gate, "--workload-gate") if gate else "",
         nodes=params["nodes"],
     )
+
+
+def _check_text(params: dict[str, Any]) -> None:
+    """What is no text in UTF-8 cannot get into any file. Raises InvalidRequest."""
+    for name, value in params.items():
+        for text in value if isinstance(value, tuple) else (value,):
+            if isinstance(text, str) and any("\ud800" <= c <= "\udfff" for c in text):
+                flag = name.replace("_", "-")
+                raise InvalidRequest(f"--{flag}: {text!r} is not UTF-8 text")
 
 
 def _summary(bundle: Bundle, to: Delivery, count: int, pinned: str) -> str:

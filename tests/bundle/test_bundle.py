@@ -16,9 +16,10 @@ from typing import Any
 import pytest
 
 from aicr import catalog as catalogs
-from aicr import yamlio
+from aicr import jsonio, yamlio
 from aicr.bundle import checksums, provenance
 from aicr.bundle.assemble import assemble
+from aicr.bundle.compile import compile_bundle
 from aicr.bundle.deployers import DEPLOYERS
 from aicr.bundle.files import BundleFile, text
 from aicr.bundle.options import Options, selector, tolerations
@@ -480,3 +481,93 @@ def test_kernel_module_parameters_become_files(builtin: Catalog) -> None:
     without = {"name": "gpu-operator", "manifestFiles": [path]}
     files = {f.path: f for f in bundle(builtin, {"componentRefs": [without]})}
     assert "gpu-operator/manifests/kernel-module-params.yaml" not in files
+
+
+class TestNotes:
+    """What a user should know: what has no effect, what is missing, what looks like a mistake."""
+
+    NAME = "h100-eks-ubuntu-training-kubeflow"
+
+    def notes(self, catalog: Catalog, recipe: Any = None, **options: Any) -> str:
+        recipe = recipe or resolve(catalog, families(catalog)[self.NAME]).document("v")
+        said = parse_all(options.pop("set", []))
+        return "\n".join(
+            compile_bundle(catalog, recipe, Options(settings=tuple(said), **options)).notes
+        )
+
+    @pytest.mark.parametrize(
+        ("options", "words"),
+        [
+            ({"set": ["gpuoperator:driver.versoin=1"]}, "no such key so far; did you mean 'version'"),
+            ({"set": ["gpuoperator:driver=1"]}, "--set gpuoperator:driver=1 replaces a map of"),
+            ({"set": ["certmanager:enabled=false"]}, "gpu-operator needs cert-manager, which must"),
+            ({"bundlers": ("cert-manager",), "accelerated_selector": {"c": "d"}},
+             "--accelerated-node-selector has no effect: no component of the bundle reads it"),
+            ({"bundlers": ("cert-manager",), "nodes": 3}, "--nodes has no effect"),
+            ({"deployer": "argocd"}, "no --repo was given"),
+            ({"deployer": "flux"}, "no --repo was given"),
+        ],
+    )  # fmt: skip
+    def test_said(self, builtin: Catalog, options: dict[str, Any], words: str) -> None:
+        assert words in self.notes(builtin, **options)
+        assert words not in self.notes(builtin)
+
+    def test_a_new_key_alone_is_no_mistake(self, builtin: Catalog) -> None:
+        assert "gds.zzz" not in self.notes(builtin, set=["gpuoperator:gds.zzz=1"])
+
+    def test_overlays_that_the_catalog_does_not_have(self, builtin: Catalog) -> None:
+        recipe = {
+            "metadata": {"appliedOverlays": ["base", "site"]},
+            "componentRefs": [{"name": "cert-manager"}],
+        }
+        assert "made with overlay site, which this catalog does not have" in self.notes(
+            builtin, recipe
+        )
+        files = {f.path: f for f in bundle(builtin, recipe)}
+        statement = jsonio.parse(files[provenance.NAME].data, "p")
+        assert provenance.external(statement)
+
+    @pytest.mark.parametrize(
+        ("recipe", "options", "words"),
+        [
+            ([{"name": "a"}], {"repo": "https://g.test/r.git"}, "--repo has no effect: helm reads"),
+            (
+                [{"name": "k", "type": "Kustomize", "source": "https://g.test"}],
+                {"set": ["k:a=1"]},
+                "is a kustomization",
+            ),
+            ([{"name": "deploy.sh"}], {}, "the bundle has a file of it"),
+            ([{"name": "checksums.txt"}], {}, "the bundle has a file of it"),
+            ([{"name": "helmfile.yaml"}], {"deployer": "helmfile"}, "the bundle has a file of it"),
+            ([{"name": "data"}], {}, "bundles have a directory of theirs"),
+            ([{"name": "attestation"}], {}, "bundles have a directory of theirs"),
+        ],
+    )
+    def test_refused(
+        self, builtin: Catalog, recipe: Any, options: dict[str, Any], words: str
+    ) -> None:
+        with pytest.raises(InvalidRequest) as caught:
+            bundle(builtin, {"componentRefs": recipe}, **options)
+        assert words in caught.value.message
+
+    def test_two_manifests_at_one_path(self, external: External) -> None:
+        text = "kind: Kustomization\nresources: [x]\n"
+        paths = [f"components/a/manifests/m.{suffix}" for suffix in ("yaml", "yml")]
+        catalog = catalogs.load(external(dict.fromkeys(paths, text)))
+        ref = {"name": "a", "manifestFiles": paths}
+        with pytest.raises(InvalidRequest, match="would both be a/kustomize/m/kustomization"):
+            bundle(catalog, {"componentRefs": [ref]})
+
+
+@pytest.mark.parametrize(
+    "setting",
+    ["gpuoperator:a..b=1", "gpuoperator:.a=1", "gpuoperator:" + "a." * 100 + "b=1"],
+)
+def test_paths_that_are_none(setting: str) -> None:
+    with pytest.raises(InvalidRequest, match="invalid format"):
+        parse_all([setting])
+
+
+def test_very_long_numbers_are_text() -> None:
+    (setting,) = parse_all(["gpuoperator:a=" + "9" * 5000])
+    assert setting.value == "9" * 5000

@@ -160,6 +160,19 @@ def test_a_layout_replaces_a_layout_and_nothing_else(tmp_path: Path) -> None:
             "--force has no effect: --output oci://host/x is an",
         ),
         (Delivery("oci-layout:"), "names no directory"),
+        *(
+            (Delivery(word), "is none of what can be written")
+            for word in (
+                "x.tar",
+                "x.ZIP",
+                "x.gz",
+                "-",
+                "OCI://h/r",
+                "https://h/r",
+                "oci:x",
+                "cm://ns/n",
+            )
+        ),
     ],
 )
 def test_destinations_that_cannot_be(to: Delivery, words: str) -> None:

@@ -7,6 +7,8 @@ from importlib import import_module
 from types import ModuleType
 
 DEFAULT = "helm"
+# Those whose controller pulls the bundle from Git (--repo).
+READ_A_REPOSITORY = ("argocd", "flux")
 DEPLOYERS = ("argocd", "flux", "helm", "helmfile")
 
 

@@ -76,7 +76,8 @@ def _sources(c: Component, repo: str) -> Iterator[dict[str, Any]]:
         yield {
             "repoURL": c.source.removeprefix("oci://"),
             "chart": c.chart,
-            "targetRevision": c.version.removeprefix("v") or "*",
+            # Elsewhere `v` makes no difference; in a registry the version is a tag, as it stands.
+            "targetRevision": (c.version if c.oci else c.version.removeprefix("v")) or "*",
             "helm": {"valueFiles": [f"$values/{c.name}/values.yaml"]},
         }
         yield {"repoURL": repo, "targetRevision": contents.REVISION, "ref": "values"}
