@@ -26,9 +26,10 @@ check: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# Files that are made from the code: schemas/ and docs/cli.md.
+# Files that are made from the code: schemas/, docs/cli.md and docs/openapi.json.
 generate: $(VENV)/.dev
 	$(BIN)/python -m aicr.references
+	$(BIN)/python -m controlplane.references
 
 # Ratios against something in the same run, of the wheel as users install it.
 bench: $(VENV)/.dev

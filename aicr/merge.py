@@ -122,6 +122,7 @@ REGISTRY = Rule(
             },
         ),
         "validators": Rule(Policy.NAMED, {"*": _REPLACE}),
+        "driverBranches": _MAP,
         "components": Rule(Policy.BY_NAME, {"*": _REPLACE}),
     },
 )

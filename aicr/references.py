@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from importlib import import_module
 
 import click
 
@@ -38,7 +37,9 @@ def command_line_reference() -> Iterator[str]:
     yield _section("aicr", aicr, None)
     parent = click.Context(aicr, info_name="aicr")
     for name in COMMANDS:
-        yield _section(f"aicr {name}", import_module(f"aicr.cli.{name}").command, parent)
+        command = aicr.get_command(parent, name)
+        if command is not None:
+            yield _section(f"aicr {name}", command, parent)
     yield (
         "\n## Exit codes\n\n0 ok · 1 mistake on the command line (`diff`: there are differences) · "
         "2 invalid input (`diff`: also mistakes) · 3 not found, unknown command · 4 unauthorized · "

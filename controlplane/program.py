@@ -26,7 +26,9 @@ class Program:
         self._metrics = Metrics()
         self._answers = self._load()
         aicr = Service(routes(lambda: self._answers), SCHEMAS)
-        self.app: Any = create_app(settings, [aicr], self.lifecycle, self._metrics)
+        application = create_app(settings, [aicr], self.lifecycle, self._metrics)
+        self.app: Any = application.asgi
+        self.described = application.described
 
     def _load(self) -> Answers:
         catalog = catalogs.load(self.settings.data or None)

@@ -16,7 +16,6 @@ from aicr.diagnostics import did_you_mean
 from aicr.errors import InvalidRequest
 from aicr.sources import ROOT
 
-
 _SHORT = 4
 
 

@@ -39,10 +39,17 @@ class Service(NamedTuple):
     models: tuple[type[BaseModel], ...]
 
 
+class Application(NamedTuple):
+    """What is served, and its OpenAPI document."""
+
+    asgi: asgi.App[Request, Response]
+    described: dict[str, Any]
+
+
 def create_app(
     settings: Settings, services: Sequence[Service], lifecycle: Lifecycle, metrics: Metrics
-) -> asgi.App[Request, Response]:
-    """The ASGI application of these services."""
+) -> Application:
+    """The application of these services."""
     middleware: Any = [
         # The last one sees an answer first, so what measures and logs stands at the top.
         AccessLog(),
@@ -65,7 +72,7 @@ def create_app(
     for route in everything:
         app.add_route(route.path, route.resource)
     app.add_sink(_nowhere, "/")
-    return app
+    return Application(app, described)
 
 
 def _own(lifecycle: Lifecycle, metrics: Metrics, routes: Iterable[Route]) -> list[Route]:
