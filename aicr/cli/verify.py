@@ -42,6 +42,11 @@ def command(
         names = ", ".join(LEVELS)
         raise InvalidRequest(f'invalid trust level "{min_trust_level}": must be one of {names}')
     check_pin(pins["certificate_identity_regexp"])
+    if pins["certificate_identity_regexp"]:
+        raise InvalidRequest(
+            "--certificate-identity-regexp has no effect: Sigstore attestations are not checked; "
+            "sign with a key of your own (aicr bundle --sign) and verify with --key"
+        )
     report = verify(bundle, public_key(pins["key"]) if pins["key"] else None)
     policy = _policy(report, wanted, pins["require_creator"], pins["cli_version_constraint"])
     failure = policy or (report.errors[0] if report.errors else "")
