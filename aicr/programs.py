@@ -8,12 +8,16 @@ import signal
 import subprocess
 from collections.abc import Sequence
 from contextlib import suppress
+from threading import Lock
 
 from aicr.errors import NotFound, Timeout, Unavailable
 
 # Process groups of what runs now. A thread that waits for one may be given up, and then nobody else
 # would end it.
 _running: set[int] = set()
+# Held while one is started and written down; for good once the interpreter ends, so that nothing
+# starts between ending them all and being gone.
+_starting = Lock()
 
 
 def run(command: Sequence[str], seconds: float, stdin: str | None = None, title: str = "") -> str:
@@ -40,17 +44,7 @@ def run(command: Sequence[str], seconds: float, stdin: str | None = None, title:
 
 def _answer(command: Sequence[str], seconds: float, stdin: str | None) -> tuple[int, str, str]:
     """Exit code, output and complaints."""
-    with subprocess.Popen(
-        command,
-        # Without input there is none: a program that would ask for a password must fail, not wait.
-        stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        encoding="utf-8",
-        errors="replace",
-        process_group=0,  # its own, so that its helpers (exec plugins of kubectl) end with it
-    ) as process:
-        _running.add(process.pid)
+    with _started(command, stdin is not None) as process:
         try:
             out, err = process.communicate(stdin, timeout=seconds)
         except BaseException:
@@ -61,6 +55,22 @@ def _answer(command: Sequence[str], seconds: float, stdin: str | None) -> tuple[
         return process.returncode, out, err
 
 
+def _started(command: Sequence[str], has_input: bool) -> subprocess.Popen[str]:
+    with _starting:
+        process = subprocess.Popen(
+            command,
+            # Without input there is none: what would ask for a password must fail, not wait.
+            stdin=subprocess.PIPE if has_input else subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+            errors="replace",
+            process_group=0,  # its own, so that its helpers (exec plugins of kubectl) end with it
+        )
+        _running.add(process.pid)
+        return process
+
+
 def _end(group: int) -> None:
     with suppress(ProcessLookupError):
         os.killpg(group, signal.SIGKILL)
@@ -68,5 +78,6 @@ def _end(group: int) -> None:
 
 @atexit.register
 def _end_all() -> None:
+    _starting.acquire(timeout=1)
     for group in tuple(_running):
         _end(group)
