@@ -9,15 +9,18 @@ import click
 from aicr._version import __version__
 from aicr.cli import output
 from aicr.cli.options import criteria_options, format_option, open_catalog, single, sources_of
+from aicr.cli.suffix import format_for, misnamed
 from aicr.request import recipe_for
 from aicr.resolve import Recipe
+
+DEFAULT = "yaml"
 
 
 @click.command("recipe")
 @criteria_options
 @single("--output", "-o", metavar="FILE", help="File or cm://namespace/name (default: stdout).")
-@format_option("yaml", "json", "table", default="yaml")
-def command(strict: bool, output_format: str, **params: Any) -> None:
+@format_option("yaml", "json", "table", default=DEFAULT, by_name=True)
+def command(strict: bool, output_format: str | None, **params: Any) -> None:
     """Compile criteria into a recipe: components, versions, values, constraints and order.
 
     \b
@@ -26,9 +29,10 @@ def command(strict: bool, output_format: str, **params: Any) -> None:
     aicr recipe --snapshot snapshot.yaml --intent training
     """
     target = params.pop("output")
+    output_format = format_for(target, output_format, DEFAULT)
     kubeconfig = _kubeconfig_for_target(params, target)
     recipe = recipe_for(open_catalog(params), sources_of(params))
-    output.warn(recipe.messages, strict)
+    output.warn([*recipe.messages, *misnamed(target, output_format)], strict)
     document = recipe.document(__version__)
     text = (
         _table(recipe, document)
