@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -235,6 +238,43 @@ class TestCompletion:
     @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
     def test_scripts_call_the_program(self, aicr: Aicr, shell: str) -> None:
         assert "_AICR_COMPLETE" in aicr("completion", shell).out
+
+    @pytest.mark.parametrize(
+        ("line", "completions"),
+        [
+            ("recipe --output ./r", ["file,./r"]),
+            ("recipe --snapshot ", ["file,"]),
+            ("recipe --data d", ["dir,d"]),
+            ("bundle --recipe r", ["file,r"]),
+            ("bundle -o ", ["file,"]),
+            ("bundle --values v", ["file,v"]),
+            ("bundle --sign k", ["file,k"]),
+            ("bundle --deployer arg", ["plain,argocd"]),
+            ("verify bun", ["file,bun"]),
+            ("verify --min-trust-level unv", ["plain,unverified"]),
+            ("verify --format j", ["plain,json"]),
+            ("validate --phase perf", ["plain,performance"]),
+            ("validate -r x", ["file,x"]),
+            ("snapshot --template t", ["file,t"]),
+            ("diff buil", ["file,buil"]),
+            ("explain comp", []),
+            ("query --selector comp", []),
+            ("bogus x", []),
+        ],
+    )
+    def test_the_protocol(self, line: str, completions: list[str]) -> None:
+        words = f"aicr {line}"
+        asked = {
+            "_AICR_COMPLETE": "bash_complete",
+            "COMP_WORDS": "\n".join(words.split(" ")),
+            "COMP_CWORD": str(words.count(" ")),
+        }
+        done = subprocess.run(
+            [sys.executable, "-m", "aicr"],
+            env={**os.environ, **asked}, capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        assert done.stdout.split() == completions
+        assert done.stderr == ""
 
     @pytest.mark.parametrize(
         ("words", "word", "completions"),
