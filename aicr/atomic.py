@@ -21,6 +21,10 @@ def write_file(path: str, data: bytes) -> None:
                 f.write(data)
             return
         _replace(os.path.realpath(path), data)
+    except FileNotFoundError:
+        parent = os.path.dirname(os.path.realpath(path))
+        reason = f"there is no directory {parent}"
+        raise InvalidRequest(f'cannot write output file "{path}": {reason} (--output)') from None
     except (OSError, ValueError) as e:
         reason = getattr(e, "strerror", None) or str(e)
         raise InvalidRequest(f'cannot write output file "{path}": {reason} (--output)') from None

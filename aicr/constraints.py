@@ -5,6 +5,7 @@ The reasons are worded as the real AICR words them; recipes carry them in `const
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -23,6 +24,15 @@ class Outcome(NamedTuple):
     actual: str | None
     reason: str
     measured: bool = True
+
+    @property
+    def plain(self) -> str:
+        """What came of it in words for people, to follow the constraint's name."""
+        if not self.measured:
+            return "is not measured in the snapshot"
+        if self.actual is not None and self.reason.startswith("expected "):
+            return f"must be {self.expected}, the snapshot has {self.actual}"
+        return "cannot be checked: " + re.sub(r"\[[A-Z_]+\] ", "", self.reason)
 
 
 def parse(expression: str) -> tuple[str, str]:

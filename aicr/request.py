@@ -82,7 +82,8 @@ def _from_snapshot(catalog: Catalog, sources: Sources) -> tuple[Criteria, Readin
     name = sources.snapshot_file or ""
     document, _ = read_document(name, "--snapshot", sources.kubeconfig)
     snapshot = readings(document, name)
-    found, unknown = criteria_of(snapshot, catalog.fields, name)
+    stated = {field for field, text in sources.given.items() if text.strip()}
+    found, unknown = criteria_of(snapshot, catalog.fields, name, stated)
     warnings = [*oddities(document, name), *unknown]
     criteria = Criteria.of(catalog.fields, found)
     return criteria, snapshot, [w.text for w in warnings]

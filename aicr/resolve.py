@@ -34,13 +34,15 @@ _PHASE_KEYS = ("timeout", "constraints", "checks", "nodeSelection", "infrastruct
 
 
 class Exclusion(NamedTuple):
-    """An overlay left out because a constraint does not hold on the snapshot."""
+    """An overlay left out because a constraint does not hold on the snapshot; `reason` is worded
+    as recipes carry it, `plain` for people."""
 
     overlay: str
     constraint: str
     expected: str
     actual: str | None
     reason: str
+    plain: str
 
     def document(self) -> dict[str, str]:
         pairs = {
@@ -68,9 +70,18 @@ class Recipe(NamedTuple):
     def messages(self) -> list[str]:
         """What a user should be told: exclusions, then warnings (a document has both by itself)."""
         told = [
-            f"overlay {e.overlay} is left out: {e.constraint}: {e.reason}" for e in self.exclusions
+            f"{'overlay' if len(names) == 1 else 'overlays'} left out: {', '.join(names)}: {why}"
+            for why, names in self.left_out.items()
         ]
         return [*told, *self.warnings]
+
+    @property
+    def left_out(self) -> dict[str, list[str]]:
+        """Why overlays are excluded, once per constraint that does not hold, and which."""
+        found: dict[str, list[str]] = {}
+        for e in self.exclusions:
+            found.setdefault(f"{e.constraint} {e.plain}", []).append(e.overlay)
+        return found
 
     @property
     def excluded(self) -> list[str]:
@@ -192,6 +203,7 @@ def _exclusions(
                     parent.expected,
                     parent.actual,
                     f"parent overlay {parent.overlay} is excluded: {parent.reason}",
+                    parent.plain,
                 )
             ]
         if own:
@@ -215,6 +227,7 @@ def _failures(
                 outcome.expected,
                 outcome.actual,
                 outcome.reason,
+                outcome.plain,
             )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
 from aicr.criteria import Field
@@ -143,16 +143,16 @@ _EVIDENCE = {
 
 
 def criteria_of(
-    snapshot: Readings, fields: Mapping[str, Field], name: str
+    snapshot: Readings, fields: Mapping[str, Field], name: str, stated: Container[str] = ()
 ) -> tuple[dict[str, str], list[Diagnostic]]:
     """The criteria a snapshot implies, and a warning for each reading that no value stands for.
 
-    Intent, platform and node count are the user's to say.
+    Intent, platform and node count are the user's to say, and so are the `stated` fields.
     """
     found: dict[str, str] = {}
     warnings = []
     for field, (kind, subtypes, keys) in _EVIDENCE.items():
-        if field not in fields:
+        if field not in fields or field in stated:
             continue
         texts = [
             text_of(snapshot[kind][s][k])

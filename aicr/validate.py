@@ -11,10 +11,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from aicr import constraints
+from aicr.criteria import ANY
 from aicr.errors import CheckFailed
 from aicr.snapshot import Readings, is_measurement
 
 PHASES = ("deployment", "performance", "conformance")
+READINESS = "readiness"
 PASSED, FAILED, SKIPPED = "passed", "failed", "skipped"
 _STATUSES = (PASSED, FAILED, SKIPPED, "pending", "other")
 _NO_CLUSTER = "skipped - no-cluster mode"
@@ -34,24 +36,29 @@ class Check(NamedTuple):
         return {**body, "message": self.message} if self.message else body
 
 
-def readiness(recipe: Mapping[str, Any], snapshot: Readings) -> list[str]:
-    """Evaluate the recipe's own constraints and those of its readiness phase; what the snapshot
-    does not measure is returned.
+def readiness(recipe: Mapping[str, Any], snapshot: Readings) -> list[Check]:
+    """The recipe's own constraints and those of its readiness phase, evaluated; what the snapshot
+    does not measure is skipped. Not part of the report: AICR's has none."""
+    stated = (*(recipe.get("constraints") or []), *_stated(recipe, READINESS))
+    return [_evaluated(constraint, snapshot, READINESS) for constraint in stated]
 
-    Raises CheckFailed at the first one that does not hold, with its remediation.
-    """
-    unmeasured = []
-    for constraint in (*(recipe.get("constraints") or []), *_stated(recipe, "readiness")):
-        name, value = constraint["name"], constraint["value"]
-        outcome = constraints.check(name, value, snapshot)
-        if outcome.passed:
-            continue
-        if not outcome.measured:
-            unmeasured.append(f"{name}: not measured in the snapshot, not checked")
-            continue
-        text = outcome.reason or f"expected {value}"
-        raise CheckFailed(f"readiness check failed: {name} {text}{_remedy(constraint)}")
-    return unmeasured
+
+def require(ready: Iterable[Check]) -> None:
+    """Raises CheckFailed for the first one that does not hold, with its remediation."""
+    for check in ready:
+        if check.status == FAILED:
+            raise CheckFailed(f"readiness check failed: {check.name} {check.message}")
+
+
+def contradictions(recipe: Mapping[str, Any], implied: Mapping[str, str]) -> list[str]:
+    """What the recipe was made for and the snapshot's criteria say is not so."""
+    criteria = recipe.get("criteria")
+    asked = criteria if isinstance(criteria, dict) else {}
+    return [
+        f"the recipe is for {field}={asked[field]}, the snapshot is of {field}={value}"
+        for field, value in implied.items()
+        if asked.get(field) not in (None, "", ANY, value)
+    ]
 
 
 def phases_of(words: Iterable[str]) -> list[str]:
@@ -83,23 +90,23 @@ def offline_checks(
 
 def _measured(recipe: Mapping[str, Any], snapshot: Readings, phase: str) -> Iterator[Check]:
     for constraint in _stated(recipe, phase):
-        name, value = constraint["name"], constraint["value"]
-        if not is_measurement(name):
-            continue  # of a check in the cluster, which reads it by itself
-        outcome = constraints.check(name, value, snapshot)
-        status = PASSED if outcome.passed else FAILED if outcome.measured else SKIPPED
-        remedy = _remedy(constraint) if status == FAILED else ""
-        yield Check(name, phase, status, outcome.reason + remedy)
+        if is_measurement(
+            constraint["name"]
+        ):  # others are of checks in the cluster, which read them
+            yield _evaluated(constraint, snapshot, phase)
+
+
+def _evaluated(constraint: Mapping[str, Any], snapshot: Readings, phase: str) -> Check:
+    name, value = constraint["name"], constraint["value"]
+    outcome = constraints.check(name, value, snapshot)
+    status = PASSED if outcome.passed else FAILED if outcome.measured else SKIPPED
+    remedy = constraint.get("remediation") if status == FAILED else ""
+    return Check(name, phase, status, outcome.reason + (f" ({remedy})" if remedy else ""))
 
 
 def _stated(recipe: Mapping[str, Any], phase: str) -> list[Mapping[str, Any]]:
     """The constraints of a phase."""
     return ((recipe.get("validation") or {}).get(phase) or {}).get("constraints") or []
-
-
-def _remedy(constraint: Mapping[str, Any]) -> str:
-    remedy = constraint.get("remediation")
-    return f" ({remedy})" if remedy else ""
 
 
 def report(checks: Iterable[Check], version: str, now: str, milliseconds: int) -> dict[str, Any]:

@@ -167,8 +167,8 @@ def test_what_a_snapshot_rules_out_is_not_called_unknown(builtin: Catalog) -> No
     recipe = resolve(builtin, criteria_of(builtin, **given), READINGS)
     assert recipe.warnings == ()
     assert recipe.messages[0] == (
-        "overlay h100-eks-training is left out: K8s.server.version: "
-        "expected >= 1.32.4, got v1.31.2-eks-1"
+        "overlays left out: h100-eks-training, h100-eks-ubuntu-training: K8s.server.version "
+        "must be >= 1.32.4, the snapshot has v1.31.2-eks-1"
     )
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from aicr.catalog import Catalog
 from aicr.errors import CheckFailed
-from aicr.validate import offline_checks, phases_of, readiness, report
+from aicr.validate import contradictions, offline_checks, phases_of, readiness, report, require
 from tests.conftest import Ran, Write
 
 Aicr = Callable[..., Ran]
@@ -35,7 +35,7 @@ RECIPE: dict[str, Any] = {
 def test_readiness_stops_at_what_does_not_hold() -> None:
     constraint = {"name": "K8s.server.version", "value": ">= 1.34", "remediation": "upgrade"}
     with pytest.raises(CheckFailed) as caught:
-        readiness({"constraints": [constraint]}, SNAPSHOT)
+        require(readiness({"constraints": [constraint]}, SNAPSHOT))
     assert caught.value.message == (
         "readiness check failed: K8s.server.version expected >= 1.34, got v1.33.1-eks-1 (upgrade)"
     )
@@ -43,9 +43,9 @@ def test_readiness_stops_at_what_does_not_hold() -> None:
 
 def test_what_was_not_measured_is_said_and_not_judged() -> None:
     recipe = {"constraints": [{"name": "OS.release.ID", "value": "ubuntu"}]}
-    assert readiness(recipe, SNAPSHOT) == [
-        "OS.release.ID: not measured in the snapshot, not checked"
-    ]
+    (check,) = readiness(recipe, SNAPSHOT)
+    assert (check.name, check.status) == ("OS.release.ID", "skipped")
+    require([check])
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,21 @@ def test_constraints_of_later_phases_are_skipped_too() -> None:
 def test_the_readiness_phase_counts_as_readiness() -> None:
     constraint = {"name": "K8s.server.version", "value": ">= 1.34"}
     with pytest.raises(CheckFailed):
-        readiness({"validation": {"readiness": {"constraints": [constraint]}}}, SNAPSHOT)
+        require(readiness({"validation": {"readiness": {"constraints": [constraint]}}}, SNAPSHOT))
+
+
+@pytest.mark.parametrize(
+    ("criteria", "words"),
+    [
+        ({"service": "gke", "os": "ubuntu"}, ["the recipe is for service=gke, the snapshot is of service=eks"]),
+        ({"service": "eks"}, []),
+        ({"service": "any"}, []),
+        ({}, []),
+        (None, []),
+    ],
+)  # fmt: skip
+def test_a_recipe_for_something_else(criteria: Any, words: list[str]) -> None:
+    assert contradictions({"criteria": criteria}, {"service": "eks"}) == words
 
 
 def test_after_a_failed_phase_nothing_else_is_tried(builtin: Catalog) -> None:
@@ -145,7 +159,9 @@ def test_the_report_counts(builtin: Catalog) -> None:
             2,
             "has no effect",
         ),
-        ("-r {tmp}/r.json -s {tmp}/s.json", 6, "not built yet"),
+        ("-r {tmp}/r.json -s {tmp}/s.json", 6, "not built yet; give --no-cluster"),
+        ("-r {tmp}/r.json", 6, "not built yet; give --snapshot and --no-cluster"),
+        ("-r {tmp}/r.json --no-cluster", 2, "--no-cluster needs --snapshot"),
         ("-r {tmp}/nope.json -s {tmp}/s.json --no-cluster", 3, "no such file"),
         ("-r {tmp}/bad.json -s {tmp}/s.json --no-cluster", 2, "constraints must be a list of maps"),
         (
@@ -178,3 +194,45 @@ def test_exit_codes(aicr: Aicr, write: Write, arguments: str, code: int, words: 
     assert words in ran.err
     if code in (0, 8):
         assert ran.json["reportFormat"] == "CTRF"
+
+
+@pytest.fixture
+def unready(write: Write) -> list[str]:
+    """Arguments for a recipe for GKE, of which two constraints do not hold on a snapshot of EKS."""
+    stated = [
+        {"name": "K8s.server.version", "value": ">= 1.30"},
+        {"name": "K8s.server.version", "value": ">= 1.34", "remediation": "upgrade"},
+        {"name": "OS.release.ID", "value": "ubuntu"},
+        {"name": "K8s.server.platform", "value": "linux/arm64", "remediation": "other nodes"},
+    ]
+    recipe = {"componentRefs": [], "criteria": {"service": "gke"}, "constraints": stated}
+    server = {"subtype": "server", "data": {"version": "v1.33.1-eks-1", "platform": "linux/amd64"}}
+    measured = {"measurements": [{"type": "K8s", "subtypes": [server]}]}
+    tmp = write({"r.json": json.dumps(recipe), "s.json": json.dumps(measured)})
+    return ["validate", "-r", f"{tmp}/r.json", "-s", f"{tmp}/s.json", "--no-cluster"]
+
+
+def test_every_readiness_constraint_is_told(aicr: Aicr, unready: list[str]) -> None:
+    ran = aicr(*unready)
+    assert ran.code == 8
+    assert ran.err.splitlines() == [
+        "warning: the recipe is for service=gke, the snapshot is of service=eks",
+        "info: readiness: K8s.server.version passed",
+        "error: readiness: K8s.server.version failed: expected >= 1.34, got v1.33.1-eks-1 (upgrade)",
+        "warning: readiness: OS.release.ID skipped: not measured in the snapshot, not checked",
+        "error: readiness: K8s.server.platform failed: expected linux/arm64, got linux/amd64 (other nodes)",
+        "[INTERNAL] readiness check failed: K8s.server.version expected >= 1.34, got v1.33.1-eks-1 (upgrade)",
+    ]
+
+
+def test_every_readiness_constraint_is_told_to_machines(aicr: Aicr, unready: list[str]) -> None:
+    told = [json.loads(line) for line in aicr("--log-json", *unready).err.splitlines()]
+    found = [
+        (line["level"], line["constraint"], line["status"]) for line in told if "status" in line
+    ]
+    assert found == [
+        ("INFO", "K8s.server.version", "passed"),
+        ("ERROR", "K8s.server.version", "failed"),
+        ("WARNING", "OS.release.ID", "skipped"),
+        ("ERROR", "K8s.server.platform", "failed"),
+    ]

@@ -42,6 +42,9 @@ def command(a: str, b: str, data_dir: str | None, output_format: str) -> int:
     aicr diff builtin ./my-catalog
     """
     if _is_catalog(a) != _is_catalog(b):
+        for operand in (a, b):
+            if not (_is_catalog(operand) or _is_criteria(operand) or "://" in operand):
+                _must_exist(operand)
         raise InvalidRequest(f"cannot compare a catalog with a recipe: {a} {b}")
     if _is_catalog(a):
         if data_dir:
@@ -65,6 +68,15 @@ def command(a: str, b: str, data_dir: str | None, output_format: str) -> int:
 
 def _is_catalog(operand: str) -> bool:
     return operand == BUILTIN or os.path.isdir(operand)
+
+
+def _is_criteria(operand: str) -> bool:
+    return "=" in operand and not os.path.exists(operand) and "://" not in operand
+
+
+def _must_exist(operand: str) -> None:
+    if not os.path.exists(operand):
+        raise NotFound(f"no such directory: {operand} (a catalog is compared with a catalog)")
 
 
 def _catalog_view(operand: str) -> dict[str, Any]:
@@ -102,7 +114,7 @@ def _recipe_view(catalog: Catalog, operand: str) -> dict[str, Any]:
 
 
 def _recipe(catalog: Catalog, operand: str) -> dict[str, Any]:
-    if "=" in operand and not os.path.exists(operand) and "://" not in operand:
+    if _is_criteria(operand):
         recipe = recipe_for(catalog, _criteria(operand))
         output.warn(f"{operand}: {message}" for message in recipe.messages)
         return recipe.document(__version__)

@@ -63,6 +63,10 @@ class Commands(click.Group):
         if name not in COMMANDS:
             return None
         command: click.Command = import_module(_ELSEWHERE.get(name, f"aicr.cli.{name}")).command
+        if ctx.resilient_parsing:  # a shell asks what comes next
+            from aicr.cli.completion import completing
+
+            return completing(command)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -72,7 +76,8 @@ class Commands(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+        mistyped = args and args[0] not in COMMANDS and not args[0].startswith("-")
+        if mistyped and not ctx.resilient_parsing:
             raise UnknownCommand(args[0])
         return super().resolve_command(ctx, args)
 
@@ -120,7 +125,15 @@ def _help(e: Any, _run: Run) -> int:
 
 def _usage(e: Any, run: Run) -> int:
     usage = f"{e.ctx.get_usage()}\n" if e.ctx else ""
-    return _fail(usage + e.format_message(), _usage_code(run), run)
+    return _fail(usage + e.format_message() + _misplaced(e), _usage_code(run), run)
+
+
+def _misplaced(e: Any) -> str:
+    """The hint for a global flag that stands after the command."""
+    name = getattr(e, "option_name", None) if isinstance(e, click.NoSuchOption) else None
+    if not (e.ctx and e.ctx.parent) or name not in {o for p in aicr.params for o in p.opts}:
+        return ""
+    return f" (it goes before the command: aicr {name} {e.ctx.info_name})"
 
 
 def _interrupted(_e: Any, _run: Run) -> int:

@@ -73,7 +73,6 @@ data_option = single(
     "--data",
     "data_dir",
     metavar="DIR",
-    type=click.Path(),
     help="External catalog over the built-in one.",
 )
 strict_option = click.option(
@@ -88,20 +87,24 @@ def criteria_options(command: Command) -> Command:
     return command
 
 
-def format_option(*formats: str, default: str) -> Callable[[Command], Command]:
-    """`--format`, checked against the given names."""
+def format_option(
+    *formats: str, default: str, by_name: bool = False
+) -> Callable[[Command], Command]:
+    """`--format`, checked against the given names. With `by_name` None stands for no choice: then
+    the name of the output file makes it."""
 
-    def check(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> str:
-        chosen = once(ctx, param, value) or default
-        if chosen not in formats:
+    def check(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> str | None:
+        chosen = once(ctx, param, value) or (None if by_name else default)
+        if chosen not in (None, *formats):
             raise InvalidRequest(
                 f'unknown output format: "{chosen}", valid formats are: {", ".join(formats)}'
             )
-        return str(chosen)
+        return chosen
 
+    usual = f"by the name of --output, else {default}" if by_name else default
     return click.option(
         "--format", "-t", "output_format", multiple=True, callback=check,
-        metavar="|".join(formats), help=f"Output format (default {default}).",
+        metavar="|".join(formats), help=f"Output format (default {usual}).",
         shell_complete=lambda _ctx, _param, word: [f for f in formats if f.startswith(word)],
     )  # fmt: skip
 

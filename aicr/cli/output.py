@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import click
@@ -43,22 +43,20 @@ def warn(messages: Iterable[str], strict: bool = False) -> None:
     Raises InvalidRequest.
     """
     messages = list(messages)
-    ctx = click.get_current_context(silent=True)
-    as_json = bool(ctx and (ctx.obj or {}).get("log_json"))
     if strict and messages:
         for message in messages[1:]:
-            _say("error", message, as_json)
+            say("error", message)
         raise InvalidRequest(f"{messages[0]} (--strict)", details={"warnings": messages})
     for message in messages:
-        _say("warning", message, as_json)
+        say("warning", message)
 
 
-def _say(level: str, message: str, as_json: bool) -> None:
-    line = (
-        jsonio.compact({"level": level.upper(), "msg": message})
-        if as_json
-        else f"{level}: {message}"
-    )
+def say(level: str, message: str, details: Mapping[str, Any] | None = None) -> None:
+    """One line to stderr; with --log-json a JSON object, which has the details, too."""
+    ctx = click.get_current_context(silent=True)
+    line = f"{level}: {message}"
+    if ctx and (ctx.obj or {}).get("log_json"):
+        line = jsonio.compact({"level": level.upper(), "msg": message, **(details or {})})
     click.echo(line, err=True)
 
 

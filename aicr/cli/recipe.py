@@ -9,14 +9,18 @@ import click
 from aicr._version import __version__
 from aicr.cli import output
 from aicr.cli.options import criteria_options, format_option, open_catalog, single, sources_of
+from aicr.cli.suffix import format_for, misnamed
 from aicr.request import recipe_for
+from aicr.resolve import Recipe
+
+DEFAULT = "yaml"
 
 
 @click.command("recipe")
 @criteria_options
 @single("--output", "-o", metavar="FILE", help="File or cm://namespace/name (default: stdout).")
-@format_option("yaml", "json", "table", default="yaml")
-def command(strict: bool, output_format: str, **params: Any) -> None:
+@format_option("yaml", "json", "table", default=DEFAULT, by_name=True)
+def command(strict: bool, output_format: str | None, **params: Any) -> None:
     """Compile criteria into a recipe: components, versions, values, constraints and order.
 
     \b
@@ -25,12 +29,15 @@ def command(strict: bool, output_format: str, **params: Any) -> None:
     aicr recipe --snapshot snapshot.yaml --intent training
     """
     target = params.pop("output")
+    output_format = format_for(target, output_format, DEFAULT)
     kubeconfig = _kubeconfig_for_target(params, target)
     recipe = recipe_for(open_catalog(params), sources_of(params))
-    output.warn(recipe.messages, strict)
+    output.warn([*recipe.messages, *misnamed(target, output_format)], strict)
     document = recipe.document(__version__)
     text = (
-        _table(document) if output_format == "table" else output.document(document, output_format)
+        _table(recipe, document)
+        if output_format == "table"
+        else output.document(document, output_format)
     )
     if target and target.startswith("cm://"):
         from aicr import configmap
@@ -54,9 +61,9 @@ def _kubeconfig_for_target(params: dict[str, Any], target: str | None) -> Any:
     return kubeconfig
 
 
-def _table(recipe: dict[str, Any]) -> str:
-    order = {name: str(i) for i, name in enumerate(recipe["deploymentOrder"], 1)}
-    refs = sorted(recipe["componentRefs"], key=lambda c: int(order[c["name"]]))
+def _table(recipe: Recipe, document: dict[str, Any]) -> str:
+    order = {name: str(i) for i, name in enumerate(recipe.order, 1)}
+    refs = sorted(document["componentRefs"], key=lambda c: int(order[c["name"]]))
     rows = [
         (
             order[c["name"]],
@@ -68,13 +75,13 @@ def _table(recipe: dict[str, Any]) -> str:
         for c in refs
     ]
     facts = [
-        ("criteria", ", ".join(f"{k}={v}" for k, v in recipe["criteria"].items())),
-        ("overlays", ", ".join(recipe["metadata"]["appliedOverlays"])),
+        ("criteria", ", ".join(f"{k}={v}" for k, v in document["criteria"].items())),
+        ("overlays", ", ".join(recipe.applied)),
         *(
-            ("left out", f"{w['overlay']} ({w['constraint']}: {w['reason']})")
-            for w in recipe["metadata"].get("constraintWarnings", [])
+            ("left out", f"{', '.join(overlays)} ({why})")
+            for why, overlays in recipe.left_out.items()
         ),
-        *((c["name"], c["value"]) for c in recipe.get("constraints", [])),
+        *((c["name"], c["value"]) for c in document.get("constraints", [])),
     ]
     return (
         output.table(("FACT", "VALUE"), facts)

@@ -12,9 +12,11 @@ from aicr._version import __version__
 from aicr.cli import output
 from aicr.cli.jobs import check_job, job_options, unused
 from aicr.cli.options import format_option, single
+from aicr.cli.suffix import format_for, misnamed
 from aicr.errors import AicrError, Internal, InvalidRequest, NotFound
 
 _PROBE_SECONDS = 10
+DEFAULT = "yaml"
 
 
 @click.command("snapshot")
@@ -25,7 +27,7 @@ _PROBE_SECONDS = 10
     metavar="FILE",
     help="File or cm://namespace/name (default: stdout).",
 )
-@format_option("yaml", "json", "table", default="yaml")
+@format_option("yaml", "json", "table", default=DEFAULT, by_name=True)
 @single("--template", metavar="FILE", help="Jinja template that makes the output.")
 @click.option(
     "--max-nodes-per-entry",
@@ -53,6 +55,8 @@ def command(ctx: click.Context, /, **params: Any) -> None:
     template = _checked(params)
     if not (params["local"] or _agent_mode()):
         raise _no_job(params["kubeconfig"])
+    if template is None:
+        output.warn(misnamed(params["target"], params["output_format"]))
     output.warn(unused(ctx))
     document, warnings = _measured(params["kubeconfig"], params["max_nodes_per_entry"])
     output.warn(warnings)
@@ -62,10 +66,15 @@ def command(ctx: click.Context, /, **params: Any) -> None:
         _write(document, params)
 
 
-def _checked(params: Mapping[str, Any]) -> str | None:
-    """Refuses what cannot work before any work is done; the template's text, if there is one."""
+def _checked(params: dict[str, Any]) -> str | None:
+    """Refuses what cannot work before any work is done, and settles the format; the template's
+    text, if there is one."""
     template = params["template"]
-    text = _template(template, params["output_format"]) if template is not None else None
+    text = None
+    if template is not None:
+        text = _template(template, params["output_format"])
+    else:
+        params["output_format"] = format_for(params["target"], params["output_format"], DEFAULT)
     check_job(dict(params))
     if params["max_nodes_per_entry"] < 0:
         raise InvalidRequest("--max-nodes-per-entry must be >= 0")
@@ -78,8 +87,8 @@ def _checked(params: Mapping[str, Any]) -> str | None:
     return text
 
 
-def _template(path: str, output_format: str) -> str:
-    if output_format != "yaml":
+def _template(path: str, output_format: str | None) -> str:
+    if output_format not in (None, DEFAULT):
         raise InvalidRequest('--template requires YAML format; --format must be "yaml" or omitted')
     if not os.path.exists(path):
         raise NotFound(f"template file not found: {path}")

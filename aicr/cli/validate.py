@@ -14,8 +14,23 @@ from aicr.cli.options import data_option, open_catalog, single
 from aicr.errors import CheckFailed, InvalidRequest, Unavailable
 from aicr.inputs import read_document
 from aicr.recipefile import check
-from aicr.snapshot import readings
-from aicr.validate import FAILED, PHASES, offline_checks, phases_of, readiness, report
+from aicr.snapshot import criteria_of, readings
+from aicr.validate import (
+    FAILED,
+    PASSED,
+    PHASES,
+    SKIPPED,
+    Check,
+    contradictions,
+    offline_checks,
+    phases_of,
+    readiness,
+    report,
+    require,
+)
+
+# How the outcome of a readiness constraint is told on stderr.
+_LEVELS = {PASSED: "info", SKIPPED: "warning", FAILED: "error"}
 
 
 @click.command("validate")
@@ -41,8 +56,8 @@ from aicr.validate import FAILED, PHASES, offline_checks, phases_of, readiness, 
 def command(**params: Any) -> None:
     """Check a snapshot against a recipe and print a CTRF report.
 
-    First the recipe's constraints (readiness), then the phases. Without a cluster, checks that need
-    one are reported as skipped.
+    First the recipe's constraints (readiness; their outcome goes to stderr), then the phases.
+    Without a cluster, checks that need one are reported as skipped.
 
     \b
     aicr validate --recipe recipe.yaml --snapshot snapshot.yaml --no-cluster
@@ -50,17 +65,38 @@ def command(**params: Any) -> None:
     _check_flags(params)
     recipe = check(read_document(params["recipe_file"], "--recipe")[0], params["recipe_file"])
     _check_constraints(recipe, params["recipe_file"])
-    if params["snapshot_file"] is None or not params["no_cluster"]:
-        raise Unavailable("checks in a cluster are not built yet; give --snapshot and --no-cluster")
+    _check_mode(params)
     document, _ = read_document(params["snapshot_file"], "--snapshot")
     snapshot = readings(document, params["snapshot_file"])
-    output.warn(readiness(recipe, snapshot))
     catalog = open_catalog(params)
+    implied, _ = criteria_of(snapshot, catalog.fields, params["snapshot_file"])
+    output.warn(contradictions(recipe, implied))
+    ready = readiness(recipe, snapshot)
+    for outcome in ready:
+        _tell(outcome)
+    require(ready)
     checks = list(offline_checks(catalog.validators, recipe, snapshot, phases_of(params["phase"])))
     output.emit(jsonio.pretty(_stamped(checks)), params["target"])
     failed = [c for c in checks if c.status == FAILED]
     if failed and params["fail_on_error"]:
         raise CheckFailed(f"validation failed: {failed[0].name}: {failed[0].message}")
+
+
+def _check_mode(params: dict[str, Any]) -> None:
+    if not params["no_cluster"]:
+        advice = "--no-cluster" if params["snapshot_file"] else "--snapshot and --no-cluster"
+        raise Unavailable(f"checks in a cluster are not built yet; give {advice}")
+    if params["snapshot_file"] is None:
+        raise InvalidRequest("--no-cluster needs --snapshot: what else would be checked?")
+
+
+def _tell(outcome: Check) -> None:
+    """One line; the wording of recorded reasons (`[NOT_FOUND] …`) is for machines."""
+    said = "not measured in the snapshot, not checked"
+    text = said if outcome.status == SKIPPED else outcome.message
+    message = f"readiness: {outcome.name} {outcome.status}" + (f": {text}" if text else "")
+    details = {"constraint": outcome.name, "status": outcome.status}
+    output.say(_LEVELS[outcome.status], message, details)
 
 
 def _stamped(checks: list[Any]) -> dict[str, Any]:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from itertools import chain
 from typing import Any
 
+from aicr.collect import odd
 from aicr.collect.facts import Data, Facts, Scalar
 from aicr.errors import AicrError, NotFound
+from aicr.kubectl import Ask
 
 KIND = "K8s"
 SECONDS = 60
-# Arguments of kubectl -> the object it answers with.
-Ask = Callable[[Sequence[str]], Any]
 # Scheme of a node's provider id -> the service whose nodes have it.
 _PROVIDERS = {"aws": "eks", "gce": "gke", "azure": "aks", "oci": "oke", "kind": "kind"}
+# The readings of a subtype, and warnings about what is left out of them.
+Read = tuple[Data, tuple[str, ...]]
 _NO_SUCH_KIND = "the server doesn't have a resource type"
 
 
@@ -23,22 +26,24 @@ def collect(ask: Ask, node: str) -> Facts:
         subtypes = {"server": server(ask(["version"]))}
     except AicrError as e:
         return Facts({}, (f"{KIND}: {e.message}",))
-    warnings = []
+    warnings: list[str] = []
     for name, arguments, parse in (
         ("image", ["get", "pods", "--all-namespaces"], images),
         ("policy", ["get", "clusterpolicies.nvidia.com"], policy),
         ("node", ["get", "node", node], node_facts),
     ):
         try:
-            subtypes[name] = parse(ask(arguments))
+            subtypes[name], found = parse(ask(arguments))
         except AicrError as e:
             if name == "policy" and _NO_SUCH_KIND in e.message:
                 subtypes[name] = {}  # no GPU operator: measured, and nothing there
-            elif name == "node" and isinstance(e, NotFound):
-                text = f"{node} is no node of the cluster; NODE_NAME names the one to describe"
-                warnings.append(f"{KIND}.node: {text}")
-            else:
-                warnings.append(f"{KIND}.{name}: {e.message}")
+                continue
+            missing = name == "node" and isinstance(e, NotFound)
+            text = f"{node} is no node of the cluster; NODE_NAME names the one to describe"
+            found = (text if missing else e.message,)
+        except odd.SHAPE as e:
+            found = (odd.described(e),)
+        warnings += [f"{KIND}.{name}: {text}" for text in found]
     return Facts(subtypes, tuple(warnings))
 
 
@@ -49,15 +54,19 @@ def server(answer: Mapping[str, Any]) -> Data:
     return {key: found[field] for key, field in names.items() if found.get(field)}
 
 
-def images(pods: Mapping[str, Any]) -> Data:
+def images(pods: Mapping[str, Any]) -> Read:
     """Tags by the last part of an image's name, comma-separated where several are in use."""
     tags: dict[str, set[str]] = {}
-    for pod in pods.get("items") or []:
-        for kind in ("initContainers", "containers"):
-            for container in pod["spec"].get(kind) or []:
-                name, tag = _name_and_tag(container["image"])
-                tags.setdefault(name, set()).add(tag)
-    return {name: ",".join(sorted(tags[name])) for name in sorted(tags)}
+    found, warnings = odd.each(_images_of, pods.get("items") or [])
+    for name, tag in chain.from_iterable(found):
+        tags.setdefault(name, set()).add(tag)
+    return {name: ",".join(sorted(tags[name])) for name in sorted(tags)}, warnings
+
+
+def _images_of(pod: Mapping[str, Any]) -> list[tuple[str, str]]:
+    kinds = ("initContainers", "containers")
+    containers = chain.from_iterable(pod["spec"].get(kind) or [] for kind in kinds)
+    return [_name_and_tag(container["image"]) for container in containers]
 
 
 def _name_and_tag(image: str) -> tuple[str, str]:
@@ -66,10 +75,13 @@ def _name_and_tag(image: str) -> tuple[str, str]:
     return name, tag or "latest"
 
 
-def policy(policies: Mapping[str, Any]) -> Data:
+def policy(policies: Mapping[str, Any]) -> Read:
     """The ClusterPolicy's spec (the first by name) as dotted paths."""
-    named = {p["metadata"]["name"]: p.get("spec") or {} for p in policies.get("items") or []}
-    return dict(_flat("", named[min(named)])) if named else {}
+    found, warnings = odd.each(
+        lambda p: (p["metadata"]["name"], p.get("spec") or {}), policies.get("items") or []
+    )
+    named = dict(found)
+    return dict(_flat("", named[min(named)])) if named else {}, warnings
 
 
 def _flat(path: str, value: Any) -> Iterator[tuple[str, Scalar]]:
@@ -86,7 +98,7 @@ def _flat(path: str, value: Any) -> Iterator[tuple[str, Scalar]]:
         yield path, value
 
 
-def node_facts(node: Mapping[str, Any]) -> Data:
+def node_facts(node: Mapping[str, Any]) -> Read:
     """What a node says of itself."""
     info = node["status"]["nodeInfo"]
     provider_id = node["spec"].get("providerID") or ""
@@ -105,4 +117,4 @@ def node_facts(node: Mapping[str, Any]) -> Data:
         "operating-system": info.get("operatingSystem") or "",
         "os-image": info.get("osImage") or "",
     }
-    return {key: value for key, value in found.items() if value}
+    return {key: value for key, value in found.items() if value}, ()

@@ -11,8 +11,32 @@ from aicr.collect.facts import Data, Facts, Scalar
 KIND = "OS"
 _PROC_SYS = "proc/sys"
 _MAX_BYTES = 64 * 1024  # of one setting; the kernel's own limit is a page
-# Differs at each reading: two snapshots of one machine would never be the same.
-_NOISE = "/proc/sys/kernel/random/uuid"
+# Not settings but counters and the like, below /proc/sys -> what they count. They differ at each
+# reading: two snapshots of one machine would never be the same.
+_NOISE = {
+    "fs/aio-nr": "asynchronous requests under way",
+    "fs/dentry-state": "names in the cache",
+    "fs/dquot-nr": "quota records in the cache",
+    "fs/file-nr": "open files",
+    "fs/inode-nr": "inodes in the cache",
+    "fs/inode-state": "inodes in the cache",
+    "fs/quota/allocated_dquots": "quota records in the cache",
+    "fs/quota/cache_hits": "lookups of quotas",
+    "fs/quota/drops": "lookups of quotas",
+    "fs/quota/free_dquots": "quota records in the cache",
+    "fs/quota/lookups": "lookups of quotas",
+    "fs/quota/reads": "lookups of quotas",
+    "fs/quota/syncs": "lookups of quotas",
+    "fs/quota/writes": "lookups of quotas",
+    "kernel/hung_task_detect_count": "tasks that hung",
+    "kernel/ns_last_pid": "the process started last",
+    "kernel/pty/nr": "terminals in use",
+    "kernel/random/entropy_avail": "bits of randomness",
+    "kernel/random/uuid": "made anew for each reader",
+    "kernel/spl/kmem/slab_kvmem_alloc": "memory that ZFS uses",
+    "kernel/spl/kmem/slab_kvmem_max": "memory that ZFS used",
+    "kernel/spl/kmem/slab_kvmem_total": "memory that ZFS uses",
+}
 
 
 def collect(root: str = "/") -> Facts:
@@ -60,20 +84,22 @@ def release(text: str) -> Data:
 
 
 def sysctl(top: str) -> Data:
-    """Settings below /proc/sys by path, without those of the network: they differ per interface.
+    """Settings below /proc/sys by path, without counters and without those of the network, which
+    differ per interface.
 
     Blanks and tabs in a value are one blank, so that a constraint can be written for it.
     """
     found: Data = {}
     for path in sorted(_settings(top)):
-        name = f"/{_PROC_SYS}/{os.path.relpath(path, top)}"
-        if name == _NOISE:
+        name = os.path.relpath(path, top)
+        if name in _NOISE:
             continue
         try:
             text = _text(path)
         except OSError:  # write-only, or not for us: there is nothing to say about these
             continue
-        found[name] = "\n".join(" ".join(line.split()) for line in text.strip().splitlines())
+        lines = (" ".join(line.split()) for line in text.strip().splitlines())
+        found[f"/{_PROC_SYS}/{name}"] = "\n".join(lines)
     return found
 
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -42,6 +45,36 @@ class TestRecipe:
         tmp = write({"s.json": json.dumps(measured)})
         ran = aicr("recipe", "-s", str(tmp / "s.json"), "--intent", "training", "-t", "json")
         assert ran.json["metadata"]["appliedOverlays"][-1] == "h100-eks-training"
+
+    def test_a_reading_that_a_flag_overrides_is_not_complained_about(
+        self, aicr: Aicr, write: Write
+    ) -> None:
+        release = {"subtype": "release", "data": {"ID": "debian"}}
+        measured = {"measurements": [{"type": "OS", "subtypes": [release]}]}
+        given = ["-s", f"{write({'s.json': json.dumps(measured)})}/s.json", "--service", "kind"]
+        assert "'debian' is no os this catalog knows" in aicr("recipe", *given).err
+        assert "debian" not in aicr("recipe", *given, "--os", "ubuntu").err
+
+    def test_what_is_left_out_is_said_once_per_constraint(self, aicr: Aicr, write: Write) -> None:
+        release = {"subtype": "release", "data": {"ID": "ubuntu"}}
+        measured = {"measurements": [{"type": "OS", "subtypes": [release]}]}
+        snapshot = f"{write({'s.json': json.dumps(measured)})}/s.json"
+        ran = aicr("recipe", "-s", snapshot, *LEAF, "-t", "json")
+        warnings = [
+            w
+            for w in ran.json["metadata"]["constraintWarnings"]
+            if w["constraint"] == "K8s.server.version"
+        ]
+        recorded = "[NOT_FOUND] value not found in snapshot: [NOT_FOUND] measurement type"
+        assert all(recorded in w["reason"] for w in warnings)
+        names = ", ".join(w["overlay"] for w in warnings)
+        assert len(warnings) > 1
+        plain = "K8s.server.version is not measured in the snapshot"
+        assert f"warning: overlays left out: {names}: {plain}" in ran.err.splitlines()
+        assert ran.err.count("K8s.server.version") == 1
+        table = aicr("recipe", "-s", snapshot, *LEAF, "-t", "table").out.splitlines()
+        told = [row.split(maxsplit=2)[2] for row in table if row.startswith("left out")]
+        assert f"{names} ({plain})" in told
 
     def test_yaml_and_json_say_the_same(self, aicr: Aicr) -> None:
         from aicr import yamlio
@@ -205,6 +238,43 @@ class TestCompletion:
     @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
     def test_scripts_call_the_program(self, aicr: Aicr, shell: str) -> None:
         assert "_AICR_COMPLETE" in aicr("completion", shell).out
+
+    @pytest.mark.parametrize(
+        ("line", "completions"),
+        [
+            ("recipe --output ./r", ["file,./r"]),
+            ("recipe --snapshot ", ["file,"]),
+            ("recipe --data d", ["dir,d"]),
+            ("bundle --recipe r", ["file,r"]),
+            ("bundle -o ", ["file,"]),
+            ("bundle --values v", ["file,v"]),
+            ("bundle --sign k", ["file,k"]),
+            ("bundle --deployer arg", ["plain,argocd"]),
+            ("verify bun", ["file,bun"]),
+            ("verify --min-trust-level unv", ["plain,unverified"]),
+            ("verify --format j", ["plain,json"]),
+            ("validate --phase perf", ["plain,performance"]),
+            ("validate -r x", ["file,x"]),
+            ("snapshot --template t", ["file,t"]),
+            ("diff buil", ["file,buil"]),
+            ("explain comp", []),
+            ("query --selector comp", []),
+            ("bogus x", []),
+        ],
+    )
+    def test_the_protocol(self, line: str, completions: list[str]) -> None:
+        words = f"aicr {line}"
+        asked = {
+            "_AICR_COMPLETE": "bash_complete",
+            "COMP_WORDS": "\n".join(words.split(" ")),
+            "COMP_CWORD": str(words.count(" ")),
+        }
+        done = subprocess.run(
+            [sys.executable, "-m", "aicr"],
+            env={**os.environ, **asked}, capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        assert done.stdout.split() == completions
+        assert done.stderr == ""
 
     @pytest.mark.parametrize(
         ("words", "word", "completions"),

@@ -38,7 +38,7 @@ EXITS = [
     ("recipe --gpu a100 --accelerator h100", 2, "flag --accelerator can only be specified once"),
     ("recipe --service eks -o a -o b", 2, "flag --output can only be specified once"),
     ("recipe --service eks stray", 1, "Got unexpected extra argument (stray)"),
-    ("recipe --service eks -o no/such/x.yaml", 2, 'cannot write output file "no/such/x.yaml": No such file or directory (--output)'),
+    ("recipe --service eks -o no/such/x.yaml", 2, 'cannot write output file "no/such/x.yaml": there is no directory '),
     ("recipe --service eks -o cm://bad", 2, "invalid configmap URI format"),
     ("recipe --criteria nope.yaml", 3, "[NOT_FOUND] --criteria: no such file: nope.yaml"),
     ("recipe -c {tmp}/c.yaml", 2, "c.yaml:2:1: malformed YAML"),
@@ -63,6 +63,11 @@ EXITS = [
     ("--log-json diff --bad x y", 2, "No such option"),
     ("recipe --service eks --kubeconfig /kc", 2, "--kubeconfig has no effect"),
     ("recipe --format json --format yaml --service eks", 2, "flag --format can only be specified once"),
+    ("diff builtin ./nope", 3, "no such directory: ./nope"),
+    ("recipe --service eks --log-json", 1, "(it goes before the command: aicr --log-json recipe)"),
+    ("recipe --service eks --format yaml -o x.json", 2, "--format yaml contradicts --output x.json: .json files hold JSON"),
+    ("recipe --service eks --format table -o x.yml", 2, ".yml files hold YAML"),
+    ("snapshot --local --format json -o x.yaml", 2, "--format json contradicts --output x.yaml"),
     ("diff builtin service=eks", 2, "cannot compare a catalog with a recipe"),
     ("list nothing", 1, "'nothing' is not one of"),
     ("schema Recipie", 3, "did you mean 'Recipe"),
@@ -175,6 +180,26 @@ class TestOutputFiles:
         assert ran.out == ""
         assert json.loads(target.read_text())["kind"] == "RecipeResult"
         assert [p.name for p in tmp_path.iterdir()] == ["r.json"]
+
+    @pytest.mark.parametrize(
+        ("line", "start", "warned"),
+        [
+            ("r.json", "{", False),
+            ("r.YML", "kind:", False),
+            ("r.txt", "kind:", True),
+            ("r", "kind:", True),
+            ("r.txt --format json", "{", True),
+            ("r --format json", "{", False),
+            ("r.txt --format table", "FACT", False),
+        ],
+    )
+    def test_the_name_says_the_format(
+        self, aicr: Aicr, tmp_path: Path, line: str, start: str, warned: bool
+    ) -> None:
+        name, *given = line.split()
+        ran = aicr("recipe", "--service", "eks", "-o", f"{tmp_path}/{name}", *given)
+        assert (tmp_path / name).read_text().startswith(start)
+        assert ("back: name it" in ran.err) is warned
 
     def test_an_error_leaves_the_old_file(self, aicr: Aicr, tmp_path: Path) -> None:
         target = tmp_path / "r.yaml"

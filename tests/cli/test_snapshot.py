@@ -153,6 +153,12 @@ def test_recipe_and_validate_read_it(aicr: Aicr, cluster: Path, tmp_path: Path) 
     assert ran.json["results"]["tests"][0]["status"] == "passed"
 
 
+def test_the_name_says_the_format(aicr: Aicr, cluster: Path, tmp_path: Path) -> None:
+    assert "name it" not in aicr("snapshot", "-o", f"{tmp_path}/s.json").err
+    assert json.loads((tmp_path / "s.json").read_text())["kind"] == "Snapshot"
+    assert "name it .yaml" in aicr("snapshot", "-o", f"{tmp_path}/s").err
+
+
 def test_table(aicr: Aicr, cluster: Path) -> None:
     lines = [line.split() for line in aicr("snapshot", "-t", "table").out.splitlines()]
     assert lines[0] == ["TYPE", "SUBTYPE", "KEY", "VALUE"]

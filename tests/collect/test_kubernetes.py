@@ -78,16 +78,17 @@ def test_the_server() -> None:
     ],
 )
 def test_images(image: str, name: str, tag: str) -> None:
-    assert kubernetes.images(pods(image)) == dict(sorted({"busybox": "latest", name: tag}.items()))
+    found, warnings = kubernetes.images(pods(image))
+    assert (found, warnings) == (dict(sorted({"busybox": "latest", name: tag}.items())), ())
 
 
 def test_several_tags_of_an_image() -> None:
-    assert kubernetes.images(pods("x/app:2", "y/app:10"))["app"] == "10,2"
+    assert kubernetes.images(pods("x/app:2", "y/app:10"))[0]["app"] == "10,2"
 
 
 def test_a_policy_is_flat() -> None:
     spec = {"driver": {"enabled": True, "version": "580", "env": [{"name": "A"}], "none": None}}
-    assert kubernetes.policy(policies(b={"x": 1}, a=spec)) == {
+    assert kubernetes.policy(policies(b={"x": 1}, a=spec))[0] == {
         "driver.enabled": True,
         "driver.version": "580",
         "driver.env.0.name": "A",
@@ -95,7 +96,7 @@ def test_a_policy_is_flat() -> None:
 
 
 def test_a_node() -> None:
-    assert kubernetes.node_facts(NODE) == {
+    assert kubernetes.node_facts(NODE)[0] == {
         "source-node": "node-a",
         "provider": "eks",
         "provider-id": "aws:///us-west-2a/i-0123",
@@ -116,7 +117,7 @@ def test_a_node() -> None:
 )  # fmt: skip
 def test_providers(provider_id: str, provider: str | None) -> None:
     node = {**NODE, "spec": {"providerID": provider_id}}
-    assert kubernetes.node_facts(node).get("provider") == provider
+    assert kubernetes.node_facts(node)[0].get("provider") == provider
 
 
 def test_a_cluster() -> None:
@@ -150,3 +151,25 @@ def test_parts_fail_alone(
     facts = kubernetes.collect(Cluster(**{what: error}), "n")
     assert facts.subtypes.get(name) == measured
     assert facts.warnings == ((warning,) if warning else ())
+
+
+def test_an_odd_pod_costs_itself_only() -> None:
+    odd = {"metadata": {"namespace": "ns", "name": "p"}, "spec": {"containers": [{"name": "c"}]}}
+    found = {"items": [*pods("a:1")["items"], odd, {}]}
+    facts = kubernetes.collect(Cluster(pods=found), "node-a")
+    assert facts.subtypes["image"] == {"a": "1", "busybox": "latest"}
+    assert facts.subtypes["server"]["version"] == "v1.33.5-eks-3025e55"
+    assert facts.warnings == (
+        "K8s.image: ns/p is left out: unexpected answer (KeyError: 'image') (and 1 more)",
+    )
+
+
+@pytest.mark.parametrize(
+    ("what", "answer", "name"),
+    [("pods", {"items": 5}, "image"), ("node", {"metadata": {}}, "node"), ("clusterpolicies.nvidia.com", {"items": 5}, "policy")],
+)  # fmt: skip
+def test_an_odd_answer_costs_its_subtype_only(what: str, answer: Any, name: str) -> None:
+    facts = kubernetes.collect(Cluster(**{what: answer}), "node-a")
+    assert set(facts.subtypes) == {"server", "image", "policy", "node"} - {name}
+    (warning,) = facts.warnings
+    assert warning.startswith(f"K8s.{name}: unexpected answer (")

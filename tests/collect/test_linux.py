@@ -55,7 +55,7 @@ def test_a_machine(write: Write) -> None:
         "etc/os-release": "ID=ubuntu\n",
         "proc/sys/kernel/osrelease": "6.8.0-1028-aws\n",
         "proc/sys/kernel/printk": "4\t4\t1\t7\n",
-        "proc/sys/kernel/random/uuid": "never the same\n",
+        **{f"proc/sys/{name}": "never the same\n" for name in linux._NOISE},
         "proc/sys/net/ipv4/ip_forward": "1\n",
         "proc/sys/dev/net/kept": b"\xff\n",
     })  # fmt: skip

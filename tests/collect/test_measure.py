@@ -9,6 +9,7 @@ import pytest
 from aicr.collect.facts import Facts
 from aicr.collect.measure import Collector, collectors, measure
 from aicr.errors import Unavailable
+from tests.conftest import Program
 
 
 def failing(error: Exception) -> Facts:
@@ -25,7 +26,7 @@ def test_one_that_hangs_costs_itself_only() -> None:
     try:
         slow = Collector("GPU", 0.05, lambda: Facts({"late": {}}) if release.wait() else Facts({}))
         quick = Collector("OS", 10, lambda: Facts({"a": {"b": 1}}))
-        assert list(measure([slow, quick])) == [
+        assert list(measure([slow, quick], margin=0)) == [
             ("GPU", Facts({}, ("GPU: not measured within 0.05 s",))),
             ("OS", Facts({"a": {"b": 1}})),
         ]
@@ -45,3 +46,24 @@ def test_one_that_hangs_costs_itself_only() -> None:
 def test_a_failure_is_a_warning(error: Exception, words: str) -> None:
     ((_, facts),) = measure([Collector("K8s", 10, lambda: failing(error))])
     assert facts == Facts({}, (words,))
+
+
+def test_what_was_read_before_kubectl_hung_is_kept(
+    program: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program(
+        "kubectl",
+        """case "$*" in
+  *version*) echo '{"serverVersion": {"gitVersion": "v1.33.5"}}' ;;
+  *) exec sleep 60 ;;
+esac""",
+    )
+    monkeypatch.setattr("aicr.collect.kubernetes.SECONDS", 0.5)
+    wanted = [c for c in collectors("n", None, 0) if c.kind == "K8s"]
+    ((_, facts),) = measure(wanted, margin=30)
+    assert facts.subtypes == {"server": {"version": "v1.33.5"}}
+    assert [w.partition(" gave ")[0] for w in facts.warnings] == [
+        "K8s.image: kubectl get",
+        "K8s.policy: kubectl get not tried: the 0.5 s are used up",
+        "K8s.node: kubectl get not tried: the 0.5 s are used up",
+    ]
