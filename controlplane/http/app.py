@@ -58,12 +58,11 @@ def create_app(
     app.req_options.keep_blank_qs_values = True
     problems.install(app, metrics)
     routes = [route for service in services for route in service.routes]
-    everything = [*_own(lifecycle, metrics, routes), *routes]
+    everything = [*_own(lifecycle, metrics, routes), *routes, *_DESCRIBING]
     described = document(everything, [m for service in services for m in service.models])
-    everything.append(Route("/openapi.json", Static(jsonio.line(described))))
-    everything.append(Route("/docs", Docs(described)))
+    pages = {"/openapi.json": Static(jsonio.line(described)), "/docs": Docs(described)}
     for route in everything:
-        app.add_route(route.path, route.resource)
+        app.add_route(route.path, pages.get(route.path, route.resource))
     app.add_sink(_nowhere, "/")
     return app
 
@@ -72,11 +71,23 @@ def _own(lifecycle: Lifecycle, metrics: Metrics, routes: Iterable[Route]) -> lis
     listed = [route.path for route in routes if route.path.startswith("/v1/")]
     root = {"service": "aicrd", "version": __version__, "routes": sorted(listed)}
     return [
-        Route("/", Static(jsonio.line(root)), "Service information"),
-        Route("/health", Health(), "Liveness"),
-        Route("/ready", Ready(lifecycle), "Readiness"),
-        Route("/metrics", Exposition(metrics), "Prometheus metrics"),
+        Route("/", Static(jsonio.line(root)), "Service information", _says("json")),
+        Route("/health", Health(), "Liveness", _says("json")),
+        Route("/ready", Ready(lifecycle), "Readiness", _READY),
+        Route("/metrics", Exposition(metrics), "Prometheus metrics", _says("text")),
     ]
+
+
+def _says(kind: str) -> dict[str, Any]:
+    """The operation of a GET with a free body: json, text or html."""
+    media = {"json": "application/json", "text": "text/plain", "html": "text/html"}[kind]
+    shape = {"type": "object" if kind == "json" else "string"}
+    ok = {"description": "OK.", "content": {media: {"schema": shape}}}
+    return {"get": {"responses": {"200": ok}}}
+
+
+_NOT_READY = {**_says("json")["get"]["responses"]["200"], "description": "Not ready; see reason."}
+_READY = {"get": {"responses": {**_says("json")["get"]["responses"], "503": _NOT_READY}}}
 
 
 class Static:
@@ -130,6 +141,13 @@ class Exposition:
     on_head = on_get
 
 
+# The document describes itself and its page; what they answer is made of it, hence classes here.
+_DESCRIBING = (
+    Route("/openapi.json", Static, "This document", _says("json")),
+    Route("/docs", Docs, "This document as a page", _says("html")),
+)
+
+
 def _say(resp: Response, body: dict[str, Any]) -> None:
     resp.content_type = falcon.MEDIA_JSON
     resp.data = jsonio.line(body)
@@ -148,5 +166,6 @@ async def _nowhere(req: Request, resp: Response | None, **_: Any) -> None:
     clean = _SLASHES.sub("/", req.path)
     if clean != req.path:
         query = f"?{req.query_string}" if req.query_string else ""
-        raise falcon.HTTPTemporaryRedirect(clean + query)
+        # The path came decoded: what is no ASCII, or ends a line, must not stand in a header so.
+        raise falcon.HTTPTemporaryRedirect(falcon.uri.encode(clean) + query)
     raise problems.not_found(req.path)

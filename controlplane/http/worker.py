@@ -13,6 +13,7 @@ from uvicorn.server import Server
 from uvicorn_worker import UvicornWorker
 
 from controlplane.http.log import log
+from controlplane.http.protocol import Protocol
 
 
 class Worker(UvicornWorker):  # type: ignore[misc]
@@ -20,7 +21,7 @@ class Worker(UvicornWorker):  # type: ignore[misc]
     # request comes from is ours to decide (rate limit); access lines are ours too.
     CONFIG_KWARGS: ClassVar[dict[str, Any]] = {
         "loop": "uvloop",
-        "http": "httptools",
+        "http": Protocol,
         "ws": "wsproto",
         "ws_ping_interval": 30,
         "proxy_headers": False,
