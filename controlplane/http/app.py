@@ -5,7 +5,6 @@ request → middleware → the resource of its route → bytes → middleware �
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -28,6 +27,7 @@ from controlplane.http.middleware.host import Host
 from controlplane.http.middleware.metrics import Measure
 from controlplane.http.middleware.rate_limit import RateLimit
 from controlplane.http.middleware.request_id import RequestId
+from controlplane.http.middleware.slashes import Slashes
 from controlplane.http.openapi import Route, document
 from controlplane.http.settings import Settings
 
@@ -52,6 +52,7 @@ def create_app(
         Host(settings.allowed_hosts),
         RateLimit(settings.rate_limit, settings.rate_burst, settings.trusted_proxies, metrics),
         BodyLimit(settings.max_body),
+        Slashes(),
     ]
     app = asgi.App(middleware=middleware)
     app.req_options.strip_url_path_trailing_slash = False
@@ -158,14 +159,6 @@ def _now() -> str:
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-_SLASHES = re.compile(r"/{2,}")
-
-
 async def _nowhere(req: Request, resp: Response | None, **_: Any) -> None:
-    """No route: a doubled slash is sent to the path it means, the rest does not exist."""
-    clean = _SLASHES.sub("/", req.path)
-    if clean != req.path:
-        query = f"?{req.query_string}" if req.query_string else ""
-        # The path came decoded: what is no ASCII, or ends a line, must not stand in a header so.
-        raise falcon.HTTPTemporaryRedirect(falcon.uri.encode(clean) + query)
+    """No route."""
     raise problems.not_found(req.path)
