@@ -23,6 +23,10 @@ class _Master(Arbiter):  # type: ignore[misc]
         self.log.info("Hang up: workers reload")
         self.kill_workers(signal.SIGHUP)
 
+    def handle_int(self) -> None:
+        """Ctrl-C: as gentle as SIGTERM. gunicorn's own waits for the timeout, then kills."""
+        self.handle_term()
+
 
 class _Line(logging.Formatter):
     """What gunicorn and uvicorn have to say, in the form of our own lines."""
