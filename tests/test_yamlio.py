@@ -7,7 +7,7 @@ import string
 from typing import Any
 
 import pytest
-import yaml as pyyaml  # noqa: TID251 (the YAML 1.1 reader that output is held against)
+import yaml as pyyaml
 from hypothesis import example, given
 from hypothesis import strategies as st
 from ruamel.yaml import YAML

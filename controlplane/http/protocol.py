@@ -33,7 +33,7 @@ class Protocol(HttpToolsProtocol):
         super().on_headers_complete()
         # Falcon waits for the first event before it looks at anything; a body that is too large
         # is to be refused before any of it has come, so the first event is an empty part.
-        if self.cycle is not None and any(name == b"content-length" for name, _ in self.headers):
+        if any(name == b"content-length" for name, _ in self.headers):
             self.cycle.message_event.set()
 
     def send_400_response(self, msg: str) -> None:

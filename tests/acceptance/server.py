@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import requests
 
@@ -46,7 +46,7 @@ class Server:
             )
         self.port = 0
 
-    def __enter__(self) -> Server:
+    def __enter__(self) -> Self:
         try:
             self.port = until(self._listening, f"the server to listen: {self.text()}")
             until(self._ready, "the server to be ready")
@@ -55,7 +55,7 @@ class Server:
             raise
         return self
 
-    def __exit__(self, *_: Any) -> None:
+    def __exit__(self, *_: object) -> None:
         if self.process.poll() is None:
             self.process.terminate()
         try:

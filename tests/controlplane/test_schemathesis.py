@@ -17,12 +17,12 @@ from hypothesis import HealthCheck, given, settings
 from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import content_type_conformance, status_code_conformance
-from tests.controlplane.conftest import PLENTY
-from tests.controlplane.http.test_app import ROUTES
 
 from controlplane.http.log import set_level
 from controlplane.http.settings import Settings
 from controlplane.program import Program
+from tests.controlplane.conftest import PLENTY
+from tests.controlplane.http.test_app import ROUTES
 
 OPERATIONS = [(path, method.lower()) for path, methods in ROUTES.items() for method in methods]
 EXAMPLES = int(os.environ.get("AICR_SCHEMATHESIS_EXAMPLES", "300"))

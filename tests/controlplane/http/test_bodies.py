@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from tests.controlplane.conftest import Api, problem
 
 HOSTILE = {

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
+
 from tests.controlplane.conftest import Api
 from tests.controlplane.http.test_app import ROUTES
 

@@ -6,11 +6,11 @@ import json
 from typing import Any
 
 import pytest
-from tests.controlplane.conftest import problem
-from tests.controlplane.http.test_metrics import samples
 
 from aicr.errors import Internal
 from controlplane.services.aicr import answers
+from tests.controlplane.conftest import problem
+from tests.controlplane.http.test_metrics import samples
 
 
 def test_an_unexpected_error(

@@ -6,9 +6,9 @@ import json
 from typing import Any
 
 import pytest
-from tests.controlplane.conftest import Api
 
 from controlplane.http import log
+from tests.controlplane.conftest import Api
 
 
 def lines(capfd: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:

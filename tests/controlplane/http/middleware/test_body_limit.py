@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
+
 from tests.controlplane.conftest import problem
 
 PATHS = ["/v1/recipe", "/v1/query", "/v1/bundle"]

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from falcon import testing
+
 from tests.controlplane.conftest import problem
 
 GOOD = ["localhost", "a.example", "A.Example:8080", "10.0.0.1", "[::1]", "[::1]:80", "a-b_c", "a."]

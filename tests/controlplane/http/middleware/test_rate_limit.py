@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 from falcon import testing
+from falcon.asgi import Request
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.controlplane.conftest import problem
-from tests.controlplane.http.test_metrics import samples
 
 from controlplane.http.metrics import Metrics
 from controlplane.http.middleware import rate_limit
 from controlplane.http.middleware.rate_limit import RateLimit, client
-from falcon.asgi import Request
+from tests.controlplane.conftest import problem
+from tests.controlplane.http.test_metrics import samples
 
 
 class Clock:

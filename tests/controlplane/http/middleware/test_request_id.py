@@ -3,6 +3,7 @@ from __future__ import annotations
 from uuid import UUID
 
 import pytest
+
 from tests.controlplane.conftest import Api, problem
 
 GIVEN = "550e8400-e29b-41d4-a716-446655440000"

@@ -6,9 +6,9 @@ import json
 from typing import Any
 
 import pytest
-from tests.controlplane.conftest import problem
 
 from aicr.errors import InvalidRequest
+from tests.controlplane.conftest import problem
 
 ALLOWED = {
     "accelerator": ("H100", "any", "l40", "h100"),

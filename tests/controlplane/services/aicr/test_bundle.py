@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from tests.controlplane.conftest import Api, problem
 
 FULL = {"service": "eks", "accelerator": "h100", "intent": "training", "os": "ubuntu"}

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+
 from tests.controlplane.conftest import Api, problem
 
 FULL = {"service": "eks", "accelerator": "h100", "intent": "training", "os": "ubuntu"}

@@ -7,11 +7,11 @@ import re
 from typing import Any
 
 import pytest
-from tests.conftest import families
-from tests.controlplane.conftest import Api, problem
 
 from aicr.catalog import Catalog
 from controlplane.services.aicr.routes import RESULT_TYPE
+from tests.conftest import families
+from tests.controlplane.conftest import Api, problem
 
 FULL = {"service": "eks", "accelerator": "h100", "intent": "training", "os": "ubuntu"}
 SPEC = json.dumps({"kind": "RecipeCriteria", "spec": FULL})
