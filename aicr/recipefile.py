@@ -52,17 +52,27 @@ def _without_view(recipe: dict[str, Any]) -> dict[str, Any]:
     components and a time to the metadata, and shows constraints as a map."""
     shown = recipe.get("constraints")
     if not isinstance(shown, Mapping):
-        return recipe
+        # Of the seed's own example only the places and repositories are left.
+        refs = [_plain(ref) for ref in recipe["componentRefs"]]
+        return recipe if refs == recipe["componentRefs"] else {**recipe, "componentRefs": refs}
     constraints = [
         {"name": name, **(value if isinstance(value, Mapping) else {"value": value})}
         for name, value in shown.items()
         if name != _DRIVER
     ]
-    refs = [{k: v for k, v in ref.items() if k not in _SHOWN} for ref in recipe["componentRefs"]]
+    refs = [_plain(ref) for ref in recipe["componentRefs"]]
     metadata = recipe.get("metadata")
     if isinstance(metadata, Mapping):
         metadata = {k: v for k, v in metadata.items() if k != "created"}
     return {**recipe, "metadata": metadata, "componentRefs": refs, "constraints": constraints}
+
+
+def _plain(ref: dict[str, Any]) -> dict[str, Any]:
+    """A component without what the API shows; its repository is its source if it has no other."""
+    plain = {k: v for k, v in ref.items() if k not in _SHOWN}
+    if ref.get("repository") and not plain.get("source"):
+        plain["source"] = ref["repository"]
+    return plain
 
 
 def _check_component(ref: Any, where: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import tempfile
@@ -9,9 +10,10 @@ from typing import Any
 
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
+from gunicorn.glogging import Logger
 
 from controlplane.http import metrics
-from controlplane.http.log import set_level
+from controlplane.http.log import set_level, text_of
 from controlplane.http.settings import Settings
 
 
@@ -20,6 +22,26 @@ class _Master(Arbiter):  # type: ignore[misc]
         """Workers read the catalog again; a restart would end with none when it is broken."""
         self.log.info("Hang up: workers reload")
         self.kill_workers(signal.SIGHUP)
+
+    def handle_int(self) -> None:
+        """Ctrl-C: as gentle as SIGTERM. gunicorn's own waits for the timeout, then kills."""
+        self.handle_term()
+
+
+class _Line(logging.Formatter):
+    """What gunicorn and uvicorn have to say, in the form of our own lines."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        facts = {"logger": record.name, "pid": record.process}
+        error = record.exc_info[1] if record.exc_info else None
+        return text_of(record.levelname.lower(), record.getMessage(), error, facts)
+
+
+class _Log(Logger):  # type: ignore[misc]
+    def setup(self, cfg: Any) -> None:
+        super().setup(cfg)
+        for handler in self.error_log.handlers:
+            handler.setFormatter(_Line())
 
 
 class _Gunicorn(BaseApplication):  # type: ignore[misc]
@@ -41,6 +63,7 @@ class _Gunicorn(BaseApplication):  # type: ignore[misc]
             "control_socket_disable": True,
             "loglevel": {"warn": "warning"}.get(s.log_level, s.log_level),
             "proc_name": "aicr",
+            "logger_class": _Log,
         }
         for name, value in given.items():
             self.cfg.set(name, value)

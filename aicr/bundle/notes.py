@@ -12,8 +12,9 @@ from aicr.bundle.selection import Selection
 from aicr.bundle.settings import Setting, enabled
 from aicr.catalog import Catalog
 from aicr.criteria import ANY
-from aicr.diagnostics import did_you_mean
+from aicr.diagnostics import did_you_mean, hinted
 from aicr.errors import InvalidRequest
+from aicr.resolve import COMPONENT_KEYS
 from aicr.sources import ROOT
 
 _SHORT = 4
@@ -25,6 +26,7 @@ def notes_of(
     """One sentence each. Raises InvalidRequest where the registry calls it an error."""
     for setting in selection.hidden:
         yield f"{setting} has no effect: {setting.component} is also named otherwise"
+    yield from _unknown_keys(recipe)
     yield from _checks(catalog, recipe, selection.refs, options)
     yield from _dependencies(selection.refs)
     yield from _unread(catalog, selection.refs, options)
@@ -61,6 +63,24 @@ def near_miss(setting: Setting, values: Mapping[str, Any]) -> str:
     if isinstance(below, Mapping) and below and not isinstance(setting.value, Mapping):
         return f"{setting} replaces a map of {len(below)} values"
     return ""
+
+
+_RECIPE_KEYS = (
+    "kind", "apiVersion", "metadata", "criteria", "constraints", "componentRefs",
+    "deploymentOrder", "validation",
+)  # fmt: skip
+
+
+def _unknown_keys(recipe: Mapping[str, Any]) -> Iterator[str]:
+    """Keys that nothing reads. The real AICR ignores them too, so they are no errors."""
+    for key in recipe:
+        if key not in _RECIPE_KEYS:
+            yield hinted(f"{key} of the recipe has no effect: no such key", key, _RECIPE_KEYS)
+    for ref in recipe["componentRefs"]:
+        for key in ref:
+            if key not in COMPONENT_KEYS:
+                text = f"{key} of component {ref['name']} has no effect: no such key"
+                yield hinted(text, key, COMPONENT_KEYS)
 
 
 def _dependencies(refs: list[dict[str, Any]]) -> Iterator[str]:

@@ -5,7 +5,6 @@ request → middleware → the resource of its route → bytes → middleware �
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -28,6 +27,7 @@ from controlplane.http.middleware.host import Host
 from controlplane.http.middleware.metrics import Measure
 from controlplane.http.middleware.rate_limit import RateLimit
 from controlplane.http.middleware.request_id import RequestId
+from controlplane.http.middleware.slashes import Slashes
 from controlplane.http.openapi import Route, document
 from controlplane.http.settings import Settings
 
@@ -59,18 +59,18 @@ def create_app(
         Host(settings.allowed_hosts),
         RateLimit(settings.rate_limit, settings.rate_burst, settings.trusted_proxies, metrics),
         BodyLimit(settings.max_body),
+        Slashes(),
     ]
     app = asgi.App(middleware=middleware)
     app.req_options.strip_url_path_trailing_slash = False
     app.req_options.keep_blank_qs_values = True
     problems.install(app, metrics)
     routes = [route for service in services for route in service.routes]
-    everything = [*_own(lifecycle, metrics, routes), *routes]
+    everything = [*_own(lifecycle, metrics, routes), *routes, *_DESCRIBING]
     described = document(everything, [m for service in services for m in service.models])
-    everything.append(Route("/openapi.json", Static(jsonio.line(described))))
-    everything.append(Route("/docs", Docs(described)))
+    pages = {"/openapi.json": Static(jsonio.line(described)), "/docs": Docs(described)}
     for route in everything:
-        app.add_route(route.path, route.resource)
+        app.add_route(route.path, pages.get(route.path, route.resource))
     app.add_sink(_nowhere, "/")
     return Application(app, described)
 
@@ -79,11 +79,23 @@ def _own(lifecycle: Lifecycle, metrics: Metrics, routes: Iterable[Route]) -> lis
     listed = [route.path for route in routes if route.path.startswith("/v1/")]
     root = {"service": "aicrd", "version": __version__, "routes": sorted(listed)}
     return [
-        Route("/", Static(jsonio.line(root)), "Service information"),
-        Route("/health", Health(), "Liveness"),
-        Route("/ready", Ready(lifecycle), "Readiness"),
-        Route("/metrics", Exposition(metrics), "Prometheus metrics"),
+        Route("/", Static(jsonio.line(root)), "Service information", _says("json")),
+        Route("/health", Health(), "Liveness", _says("json")),
+        Route("/ready", Ready(lifecycle), "Readiness", _READY),
+        Route("/metrics", Exposition(metrics), "Prometheus metrics", _says("text")),
     ]
+
+
+def _says(kind: str) -> dict[str, Any]:
+    """The operation of a GET with a free body: json, text or html."""
+    media = {"json": "application/json", "text": "text/plain", "html": "text/html"}[kind]
+    shape = {"type": "object" if kind == "json" else "string"}
+    ok = {"description": "OK.", "content": {media: {"schema": shape}}}
+    return {"get": {"responses": {"200": ok}}}
+
+
+_NOT_READY = {**_says("json")["get"]["responses"]["200"], "description": "Not ready; see reason."}
+_READY = {"get": {"responses": {**_says("json")["get"]["responses"], "503": _NOT_READY}}}
 
 
 class Static:
@@ -137,6 +149,13 @@ class Exposition:
     on_head = on_get
 
 
+# The document describes itself and its page; what they answer is made of it, hence classes here.
+_DESCRIBING = (
+    Route("/openapi.json", Static, "This document", _says("json")),
+    Route("/docs", Docs, "This document as a page", _says("html")),
+)
+
+
 def _say(resp: Response, body: dict[str, Any]) -> None:
     resp.content_type = falcon.MEDIA_JSON
     resp.data = jsonio.line(body)
@@ -147,13 +166,6 @@ def _now() -> str:
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-_SLASHES = re.compile(r"/{2,}")
-
-
 async def _nowhere(req: Request, resp: Response | None, **_: Any) -> None:
-    """No route: a doubled slash is sent to the path it means, the rest does not exist."""
-    clean = _SLASHES.sub("/", req.path)
-    if clean != req.path:
-        query = f"?{req.query_string}" if req.query_string else ""
-        raise falcon.HTTPTemporaryRedirect(clean + query)
+    """No route."""
     raise problems.not_found(req.path)

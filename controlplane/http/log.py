@@ -24,13 +24,17 @@ def enabled(level: str) -> bool:
 
 def log(level: str, message: str, *, trace: BaseException | None = None, **facts: Any) -> None:
     """Write a line, when the level is written at all."""
-    if not enabled(level):
-        return
+    if enabled(level):
+        write(text_of(level, message, trace, facts))
+
+
+def text_of(level: str, message: str, trace: BaseException | None, facts: dict[str, Any]) -> str:
+    """The JSON of a line."""
     now = datetime.now(UTC).isoformat(timespec="milliseconds")
     line = {"time": now, "level": level.upper(), "msg": message, **facts}
     if trace is not None:
         line["trace"] = "".join(traceback.format_exception(trace))
-    write(jsonio.compact(line))
+    return jsonio.compact(line)
 
 
 def write(line: str) -> None:

@@ -13,6 +13,7 @@ from uvicorn.server import Server
 from uvicorn_worker import UvicornWorker
 
 from controlplane.http.log import log
+from controlplane.http.protocol import Protocol
 
 
 class Worker(UvicornWorker):  # type: ignore[misc]
@@ -20,7 +21,7 @@ class Worker(UvicornWorker):  # type: ignore[misc]
     # request comes from is ours to decide (rate limit); access lines are ours too.
     CONFIG_KWARGS: ClassVar[dict[str, Any]] = {
         "loop": "uvloop",
-        "http": "httptools",
+        "http": Protocol,
         "ws": "wsproto",
         "ws_ping_interval": 30,
         "proxy_headers": False,
@@ -35,7 +36,7 @@ class Worker(UvicornWorker):  # type: ignore[misc]
         self.config.timeout_graceful_shutdown = int(program.settings.shutdown_timeout)
         server = Draining(self.config, program)
         loop = asyncio.get_running_loop()
-        loop.add_signal_handler(signal.SIGQUIT, self.handle_exit, signal.SIGQUIT, None)
+        loop.add_signal_handler(signal.SIGQUIT, server.quit)
         loop.add_signal_handler(signal.SIGHUP, server.reload)
         await server.serve(sockets=self.sockets)
         if not server.started:
@@ -54,7 +55,7 @@ class Draining(Server):
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         lifecycle = self._program.lifecycle
         if lifecycle.reason:  # a second signal means now
-            super().handle_exit(sig, frame)
+            self.quit()
             return
         lifecycle.reason = "shutting down"
         self._loop.call_soon_threadsafe(self._drain, sig)
@@ -62,7 +63,12 @@ class Draining(Server):
     def _drain(self, sig: int) -> None:
         seconds = self._program.settings.drain
         log("info", "shutting down", signal=signal.Signals(sig).name, drainSeconds=seconds)
-        self._loop.call_later(seconds, super().handle_exit, sig, None)
+        self._loop.call_later(seconds, self.quit)
+
+    def quit(self) -> None:
+        """No new requests; those in flight finish."""
+        # Not through uvicorn's handler, for which a second SIGINT means to drop them.
+        self.should_exit = True
 
     def reload(self) -> None:
         """Swap the catalog; requests go on meanwhile."""

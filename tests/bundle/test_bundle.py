@@ -512,6 +512,16 @@ class TestNotes:
         assert words in self.notes(builtin, **options)
         assert words not in self.notes(builtin)
 
+    def test_keys_that_nothing_reads(self, builtin: Catalog) -> None:
+        ref = {"name": "cert-manager", "verison": "v1", "overides": {"a": 1}}
+        said = self.notes(builtin, {"componentRefs": [ref], "foo": 1})
+        assert (
+            "verison of component cert-manager has no effect: no such key (did you mean 'version'?)"
+            in said
+        )
+        assert "overides of component cert-manager has no effect" in said
+        assert "foo of the recipe has no effect" in said
+
     def test_a_new_key_alone_is_no_mistake(self, builtin: Catalog) -> None:
         assert "gds.zzz" not in self.notes(builtin, set=["gpuoperator:gds.zzz=1"])
 

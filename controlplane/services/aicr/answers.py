@@ -81,7 +81,7 @@ class Answers:
         answer = self.kept.get(key)
         if answer is None:
             answer = compile_it()
-            self.kept.put(key, answer, answer.size)
+            self.kept.put(key, answer, answer.size + sum(map(len, asked.warnings)))
         return answer
 
     def _resolve(self, asked: Asked) -> Recipe:
@@ -94,7 +94,7 @@ class Answers:
 
     def _answer(self, data: bytes, identity: Any, warnings: Iterable[str]) -> Answer:
         # Weak: the same question to the same catalog, whichever worker compiled it and when.
-        name = repr((self.catalog.digest, identity[:2], _key(identity[2]))).encode()
+        name = repr((__version__, self.catalog.digest, identity[:2], _key(identity[2]))).encode()
         return Answer(data, f'W/"{sha256(name).hexdigest()[:32]}"', header_of(warnings))
 
 

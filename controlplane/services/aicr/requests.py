@@ -14,6 +14,8 @@ from controlplane.http.bodies import NAME
 from controlplane.http.problems import Problem
 
 NODES = "nodes"
+# Whoever reads the recipe may have 64 bits for it.
+_MAX_NODES = 10**18
 # Fields with an allowlist, in the order in which they are checked, and what errors call them.
 _CHECKED = {"accelerator": "accelerator", "service": "service", "intent": "intent", "os": "OS"}
 
@@ -85,6 +87,8 @@ def _nodes(text: str) -> int:
 def from_body(catalog: Catalog, document: Any, fold_keys: bool) -> Asked:
     """Criteria of a RecipeCriteria document. Raises InvalidRequest."""
     criteria, found = from_document(catalog.fields, document, NAME, fold_keys=fold_keys)
+    if criteria.nodes >= _MAX_NODES:
+        raise InvalidRequest(f"{NAME}: invalid nodes value: {criteria.nodes}")
     return Asked(criteria, tuple(d.text for d in found))
 
 

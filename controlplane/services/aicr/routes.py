@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from hashlib import sha256
 
 import falcon
@@ -48,7 +48,7 @@ class Recipe:
             except InvalidRequest as e:
                 raise about("Invalid recipe criteria", e) from None
             answer = answers.recipe(asked, as_result)
-            answers.kept.put(key, answer, len(req.query_string))
+            _remember(answers, key, answer, req)
         _send(req, resp, answer)
 
     on_head = on_get
@@ -80,7 +80,7 @@ class Query:
             except InvalidRequest as e:
                 raise about("Invalid query criteria", e) from None
             answer = _selected(answers, asked, given.get("selector", [""])[0])
-            answers.kept.put(key, answer, len(req.query_string))
+            _remember(answers, key, answer, req)
         _send(req, resp, answer)
 
     on_head = on_get
@@ -122,10 +122,19 @@ class Bundle:
             said = bundles.unknown(given)
             # Milliseconds of work: others are answered meanwhile.
             answer = await asyncio.to_thread(bundles.bundle, answers.catalog, recipe, options, said)
-            answers.kept.put(key, answer, answer.size)
+            _remember(answers, key, answer, req)
         resp.content_type = "application/zip"
         resp.set_headers(answer.headers)
         _body(resp, answer)
+
+
+def _remember(answers: Answers, key: tuple[Hashable, ...], answer: Answer, req: Request) -> None:
+    """Keep an answer under a question as it was written.
+
+    It counts in full: the entry under the canonical question may go first, and then this one
+    alone holds the bytes.
+    """
+    answers.kept.put(key, answer, answer.size + len(req.query_string))
 
 
 def _wants_result(req: Request) -> bool:

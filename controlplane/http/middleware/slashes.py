@@ -1,0 +1,23 @@
+"""A path with doubled slashes is sent to the path it means.
+
+Falcon's router drops leading slashes silently; then two paths would be one resource, and whoever
+filters by path in front of us could be told the other.
+"""
+
+from __future__ import annotations
+
+import re
+
+import falcon
+from falcon.asgi import Request, Response
+
+_SLASHES = re.compile(r"/{2,}")
+
+
+class Slashes:
+    async def process_request(self, req: Request, resp: Response) -> None:
+        if "//" not in req.path:
+            return
+        query = f"?{req.query_string}" if req.query_string else ""
+        # The path came decoded: what is no ASCII, or ends a line, must not stand in a header so.
+        raise falcon.HTTPTemporaryRedirect(falcon.uri.encode(_SLASHES.sub("/", req.path)) + query)

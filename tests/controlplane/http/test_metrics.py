@@ -1,0 +1,90 @@
+"""Metrics: the seed's names, route patterns as labels, and bounded whatever is asked."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+NAMES = {
+    "aicr_http_requests_total": "counter",
+    "aicr_http_request_duration_seconds": "histogram",
+    "aicr_http_requests_in_flight": "gauge",
+    "aicr_rate_limit_rejects_total": "counter",
+    "aicr_panic_recoveries_total": "counter",
+    "aicr_recipe_cache_misses_total": "counter",
+    "aicr_recipe_build_duration_seconds": "histogram",
+}
+
+
+def samples(own: Any) -> dict[str, float]:
+    text = own.simulate_get("/metrics").text
+    lines = [line for line in text.splitlines() if not line.startswith("#")]
+    return {line.rpartition(" ")[0]: float(line.rpartition(" ")[2]) for line in lines}
+
+
+def counted(own: Any, method: str, path: str, status: int) -> float:
+    name = f'aicr_http_requests_total{{method="{method}",path="{path}",status="{status}"}}'
+    return samples(own).get(name, 0)
+
+
+@pytest.mark.parametrize(("name", "kind"), NAMES.items())
+def test_names(api: Any, name: str, kind: str) -> None:
+    answer = api.simulate_get("/metrics")
+    assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
+    assert f"# TYPE {name} {kind}\n" in answer.text
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "label", "status"),
+    [
+        ("GET", "/v1/recipe", "/v1/recipe", 200),
+        ("HEAD", "/v1/recipe", "/v1/recipe", 200),
+        ("DELETE", "/v1/recipe", "/v1/recipe", 405),
+        ("GET", "/", "/", 200),
+        ("GET", "/some/path/1", "unknown", 404),
+        ("GET", "//v1/recipe", "unknown", 307),
+        ("POST", "/v1/bundle", "/v1/bundle", 400),
+    ],
+)
+def test_requests_are_counted_by_route(
+    api_with: Any, method: str, path: str, label: str, status: int
+) -> None:
+    own = api_with()
+    own.simulate_request(method, path)
+    assert counted(own, method, label, status) == 1
+    duration = f'aicr_http_request_duration_seconds_count{{method="{method}",path="{label}"}}'
+    assert samples(own)[duration] == 1
+
+
+def test_labels_are_bounded(api_with: Any) -> None:
+    own = api_with()
+    for i in range(20):
+        own.simulate_get(f"/nothing/{i}")
+        own.simulate_get("/v1/recipe", query_string=f"x={i}")
+    series = [s for s in samples(own) if s.startswith("aicr_http_requests_total")]
+    assert sorted(re.findall(r'path="([^"]*)"', " ".join(series))) == ["/v1/recipe", "unknown"]
+
+
+@pytest.mark.parametrize("path", ["/health", "/ready", "/metrics"])
+def test_probes_are_not_counted(api_with: Any, path: str) -> None:
+    own = api_with()
+    own.simulate_get(path)
+    assert not [s for s in samples(own) if s.startswith("aicr_http_requests_total")]
+
+
+@pytest.mark.parametrize("path", ["/v1/recipe", "/nothing", "/v1/recipe?service=x"])
+def test_nothing_stays_in_flight(api_with: Any, path: str) -> None:
+    own = api_with()
+    own.simulate_get(path)
+    assert samples(own)["aicr_http_requests_in_flight"] == 0
+
+
+def test_misses_count_compilations(api_with: Any) -> None:
+    own = api_with()
+    for query in ("service=eks&os=ubuntu", "os=ubuntu&service=eks", "service=EKS&os=ubuntu"):
+        assert own.simulate_get("/v1/recipe", query_string=query).status_code == 200
+    found = samples(own)
+    assert found["aicr_recipe_build_duration_seconds_count"] == 1
+    assert found["aicr_recipe_cache_misses_total"] == 1

@@ -1,0 +1,101 @@
+"""Settings: environment over file, flags over both, and errors that name what is wrong."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Any
+
+import pytest
+
+from aicr.errors import InvalidRequest
+from controlplane.http.settings import ALLOWLISTS, VARIABLES, Settings, from_environment
+
+
+def test_defaults() -> None:
+    assert from_environment({}, {}) == Settings()
+    assert (Settings().host, Settings().port) == ("127.0.0.1", 8080)
+    assert (Settings().rate_limit, Settings().rate_burst) == (100, 200)
+
+
+GOOD = [
+    ("HOST", " ::1 ", "host", "::1"),
+    ("PORT", "0", "port", 0),
+    ("PORT", "65535", "port", 65535),
+    ("AICR_WORKERS", "3", "workers", 3),
+    ("SHUTDOWN_TIMEOUT_SECONDS", "1.5", "shutdown_timeout", 1.5),
+    ("AICR_DRAIN_SECONDS", "0", "drain", 0.0),
+    ("LOG_LEVEL", "WARNING", "log_level", "warn"),
+    ("LOG_LEVEL", "debug", "log_level", "debug"),
+    ("AICR_RATE_LIMIT", "7", "rate_limit", 7),
+    ("AICR_RATE_BURST", "8", "rate_burst", 8),
+    (
+        "AICR_TRUSTED_PROXIES",
+        "10.0.0.1/8, ::1",
+        "trusted_proxies",
+        (ipaddress.ip_network("10.0.0.0/8"), ipaddress.ip_network("::1")),
+    ),
+    ("AICR_ALLOWED_HOSTS", "A.example,[::1]", "allowed_hosts", ("a.example", "[::1]")),
+    ("AICR_MAX_BODY_BYTES", "1000", "max_body", 1000),
+    ("AICR_CACHE_BYTES", "1", "cache_bytes", 1),
+    ("AICR_DATA", "/data", "data", "/data"),
+]
+
+
+@pytest.mark.parametrize(("name", "text", "setting", "value"), GOOD)
+def test_each_variable(name: str, text: str, setting: str, value: Any) -> None:
+    assert getattr(from_environment({name: text}, {}), setting) == value
+    assert getattr(from_environment({}, {name.lower(): text}), setting) == value
+
+
+def test_each_variable_is_tested() -> None:
+    assert {name for name, *_ in GOOD} == set(VARIABLES)
+
+
+BAD = [
+    ("PORT", "65536"),
+    ("PORT", "-1"),
+    ("PORT", "http"),
+    ("AICR_WORKERS", "0"),
+    ("SHUTDOWN_TIMEOUT_SECONDS", "-1"),
+    ("SHUTDOWN_TIMEOUT_SECONDS", "nan"),
+    ("SHUTDOWN_TIMEOUT_SECONDS", "inf"),
+    ("AICR_DRAIN_SECONDS", "x"),
+    ("LOG_LEVEL", "loud"),
+    ("AICR_RATE_LIMIT", "0"),
+    ("AICR_RATE_BURST", "1.5"),
+    ("AICR_TRUSTED_PROXIES", "10.0.0.0/33"),
+    ("AICR_TRUSTED_PROXIES", "proxy.example"),
+    ("AICR_MAX_BODY_BYTES", "-5"),
+    ("AICR_CACHE_BYTES", "all"),
+]
+
+
+@pytest.mark.parametrize(("name", "text"), BAD)
+def test_what_cannot_be_used_is_named(name: str, text: str) -> None:
+    with pytest.raises(InvalidRequest, match=name):
+        from_environment({name: text}, {})
+
+
+def test_the_environment_wins_over_the_file() -> None:
+    found = from_environment({"PORT": "1"}, {"port": 2, "aicr_workers": 3})
+    assert (found.port, found.workers) == (1, 3)
+
+
+def test_an_empty_variable_is_unset() -> None:
+    assert from_environment({"PORT": ""}, {"port": 2}).port == 2
+
+
+def test_lists_in_the_file() -> None:
+    found = from_environment({}, {"aicr_allowed_services": ["eks", "gke"]})
+    assert found.allowed == {"service": ("eks", "gke")}
+
+
+@pytest.mark.parametrize(("name", "field"), ALLOWLISTS.items())
+def test_allowlists(name: str, field: str) -> None:
+    assert from_environment({name: " a , ,b"}, {}).allowed == {field: ("a", "b")}
+    assert from_environment({name: " , "}, {}).allowed == {}
+
+
+def test_a_setting_that_does_not_exist() -> None:
+    with pytest.raises(InvalidRequest, match="portt is no setting"):
+        from_environment({}, {"portt": 1})

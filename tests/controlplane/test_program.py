@@ -1,0 +1,85 @@
+"""A worker's state: a catalog that is swapped as a whole, or kept and said why."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from aicr.errors import AicrError
+
+External = Callable[[Mapping[str, str | bytes]], str]
+
+OVERLAY = """kind: RecipeMetadata
+apiVersion: aicr.nvidia.com/v1alpha1
+metadata: {{name: acme}}
+spec:
+  criteria: {{service: eks}}
+  constraints: [{{name: Acme.level, value: "{value}"}}]
+"""
+NAME = "overlays/acme.yaml"
+
+
+def level(own: Any) -> Any:
+    return own.recipe(service="eks")["constraints"].get("Acme.level")
+
+
+def test_a_reload_swaps_the_catalog(api_with: Any, external: External) -> None:
+    data = external({NAME: OVERLAY.format(value=">= 1")})
+    own = api_with(data=data)
+    etag = own.simulate_get("/v1/recipe", params={"service": "eks"}).headers["etag"]
+    assert level(own) == ">= 1"
+    Path(data, NAME).write_text(OVERLAY.format(value=">= 2"))
+    assert level(own) == ">= 1"
+    own.program.reload()
+    assert level(own) == ">= 2"
+    again = own.simulate_get(
+        "/v1/recipe", params={"service": "eks"}, headers={"If-None-Match": etag}
+    )
+    assert again.status_code == 200
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        "kind: [",
+        OVERLAY.format(value=">= 2").replace("{name: acme}", "{name: acme}\n  base: nowhere"),
+        OVERLAY.format(value=">= 2").replace("spec:", "spec:\n  base: nowhere"),
+        b"\xff\xfe",
+    ],
+)
+def test_a_broken_catalog_keeps_the_old(
+    api_with: Any, external: External, broken: str | bytes
+) -> None:
+    data = external({NAME: OVERLAY.format(value=">= 1")})
+    own = api_with(data=data)
+    path = Path(data, NAME)
+    path.write_bytes(broken if isinstance(broken, bytes) else broken.encode())
+    own.program.reload()
+    if own.program.lifecycle.note == "":  # a document that is only warned about is a new catalog
+        pytest.fail("the catalog was taken")
+    ready = own.simulate_get("/ready")
+    assert ready.status_code == 200
+    assert ready.json["status"] == "ready"
+    assert ready.json["note"].startswith("the catalog was not reloaded: ")
+    assert level(own) == ">= 1"
+    path.write_text(OVERLAY.format(value=">= 3"))
+    own.program.reload()
+    assert level(own) == ">= 3"
+    assert "note" not in own.simulate_get("/ready").json
+
+
+def test_a_directory_that_went_away(api_with: Any, external: External) -> None:
+    data = external({NAME: OVERLAY.format(value=">= 1")})
+    own = api_with(data=data)
+    Path(data).rename(data + ".gone")
+    own.program.reload()
+    assert "note" in own.simulate_get("/ready").json
+    assert level(own) == ">= 1"
+
+
+def test_there_must_be_a_catalog_to_start_with(api_with: Any, tmp_path: Path) -> None:
+    with pytest.raises(AicrError):
+        api_with(data=str(tmp_path / "nothing"))

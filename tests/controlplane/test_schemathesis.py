@@ -1,0 +1,56 @@
+"""Requests made of /openapi.json: no 5xx, and no status that the document does not name.
+
+    AICR_SCHEMATHESIS_EXAMPLES=5000 python -m pytest tests/controlplane/test_schemathesis.py
+
+spends that many examples on all operations together; 300 otherwise.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+from schemathesis import GenerationMode
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import content_type_conformance, status_code_conformance
+
+from controlplane.http.log import set_level
+from controlplane.http.settings import Settings
+from controlplane.program import Program
+from tests.controlplane.conftest import PLENTY
+from tests.controlplane.http.test_app import ROUTES
+
+OPERATIONS = [(path, method.lower()) for path, methods in ROUTES.items() for method in methods]
+EXAMPLES = int(os.environ.get("AICR_SCHEMATHESIS_EXAMPLES", "300"))
+
+
+@pytest.fixture(scope="module")
+def described(own_cache: Any) -> Iterator[Any]:
+    program = Program(Settings(**PLENTY, log_level="error"))
+    set_level("error")
+    yield schemathesis.openapi.from_asgi("/openapi.json", program.app)
+    set_level("info")
+
+
+@pytest.mark.parametrize(("path", "method"), OPERATIONS)
+def test_operation(described: Any, path: str, method: str) -> None:
+    checks = [not_a_server_error, status_code_conformance, content_type_conformance]
+
+    @settings(
+        max_examples=max(1, -(-EXAMPLES // len(OPERATIONS))),
+        deadline=None,
+        derandomize=True,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(
+        case=described[path][method].as_strategy(generation_mode=GenerationMode.NEGATIVE)
+        | described[path][method].as_strategy()
+    )
+    def check(case: Any) -> None:
+        case.call_and_validate(checks=checks)
+
+    check()
