@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import atexit
 import sys
 import traceback
 from datetime import UTC, datetime
@@ -38,6 +40,35 @@ def text_of(level: str, message: str, trace: BaseException | None, facts: dict[s
 
 
 def write(line: str) -> None:
-    """One line, whole: several workers share the stream."""
-    sys.stderr.buffer.write(line.encode("utf-8", "backslashreplace") + b"\n")
-    sys.stderr.buffer.flush()
+    """One line, whole and at once: several workers share the stream."""
+    _waiting.append(line)
+    flush()
+
+
+_waiting: list[str] = []
+_SECONDS = 0.05
+_LINES = 200
+
+
+def soon(line: str) -> None:
+    """One line of many: written together with others, within a twentieth of a second.
+
+    A write for each request is an eighth of what a request costs.
+    """
+    _waiting.append(line)
+    if len(_waiting) == 1:
+        asyncio.get_running_loop().call_later(_SECONDS, flush)
+    elif len(_waiting) >= _LINES:
+        flush()
+
+
+def flush() -> None:
+    """Write what waits."""
+    if _waiting:
+        text = "\n".join((*_waiting, ""))
+        _waiting.clear()
+        sys.stderr.buffer.write(text.encode("utf-8", "backslashreplace"))
+        sys.stderr.buffer.flush()
+
+
+atexit.register(flush)

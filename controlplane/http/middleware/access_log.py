@@ -9,7 +9,7 @@ from typing import Any
 from falcon.asgi import Request, Response
 
 from aicr import jsonio
-from controlplane.http.log import enabled, write
+from controlplane.http.log import enabled, soon
 from controlplane.http.middleware import PROBES
 
 
@@ -31,4 +31,4 @@ class AccessLog:
             "ms": round(1000 * elapsed, 3),
             "client": (req.scope.get("client") or ("",))[0],
         }
-        write(jsonio.compact(line))
+        soon(jsonio.compact(line))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
 
 from falcon.asgi import Request, Response
 
@@ -11,9 +12,24 @@ HEADER = "X-Request-Id"
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\Z")
 
 
+_SIZE = 16
+_POOL = 256 * _SIZE
+
+
+def _random() -> Iterator[str]:
+    """16 random bytes at a time, as hexadecimal digits; the system is asked for many at once."""
+    while True:
+        pool = os.urandom(_POOL).hex()
+        for start in range(0, len(pool), 2 * _SIZE):
+            yield pool[start : start + 2 * _SIZE]
+
+
+_next = _random()
+
+
 def new() -> str:
-    """A UUID of version 4, in a tenth of the time that uuid.uuid4 takes."""
-    h = os.urandom(16).hex()
+    """A UUID of version 4, in a fraction of the time that uuid.uuid4 takes."""
+    h = next(_next)
     return f"{h[:8]}-{h[8:12]}-4{h[13:16]}-{'89ab'[int(h[16], 16) & 3]}{h[17:20]}-{h[20:]}"
 
 

@@ -12,6 +12,7 @@ from tests.controlplane.conftest import Api
 
 
 def lines(capfd: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    log.flush()
     return [json.loads(line) for line in capfd.readouterr().err.splitlines()]
 
 
