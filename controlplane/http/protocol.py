@@ -5,12 +5,14 @@ A message that cannot be trusted gets one 400 with a JSON body, and the connecti
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import uuid4
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from controlplane.http import problems
+from controlplane.http.cork import Corked
 
 _HEADERS = (
     b"HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\n"
@@ -20,6 +22,9 @@ _HEADERS = (
 
 class Protocol(HttpToolsProtocol):
     """What is raised in a callback of the parser ends in `send_400_response`."""
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(Corked(transport, self.loop))  # type: ignore[arg-type]
 
     def on_headers_complete(self) -> None:
         # A line without a version is HTTP/0.9, for which ASGI has no words (Falcon would fail).

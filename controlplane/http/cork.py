@@ -1,0 +1,41 @@
+"""Writes of one turn of the loop go out in one: uvicorn sends the head and the body of an answer
+apart, and each system call costs as much as a good part of the request."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+# What is larger goes out by itself: copying it would cost more than a call.
+_LARGE = 64 * 1024
+
+
+class Corked:
+    """A transport that waits with small writes until the current callbacks have run."""
+
+    def __init__(self, transport: Any, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport, self._loop = transport, loop
+        self._parts: list[bytes] = []
+
+    def write(self, data: bytes) -> None:
+        if len(data) > _LARGE:
+            self.flush()
+            self._transport.write(data)
+            return
+        if not self._parts:
+            self._loop.call_soon(self.flush)
+        self._parts.append(data)
+
+    def flush(self) -> None:
+        """Hand over what waits."""
+        if self._parts:
+            data = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
+            self._parts.clear()
+            self._transport.write(data)
+
+    def close(self) -> None:
+        self.flush()
+        self._transport.close()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
