@@ -17,7 +17,7 @@ from pydantic import BaseModel
 from aicr import jsonio
 from aicr._version import __version__
 from controlplane.http import problems
-from controlplane.http.docs import Docs
+from controlplane.http.docs import POLICY, Docs
 from controlplane.http.lifecycle import Lifecycle
 from controlplane.http.metrics import CONTENT_TYPE, Metrics
 from controlplane.http.middleware.access_log import AccessLog
@@ -42,7 +42,7 @@ class Service(NamedTuple):
 class Application(NamedTuple):
     """What is served, and its OpenAPI document."""
 
-    asgi: asgi.App[Request, Response]
+    asgi: Any
     described: dict[str, Any]
 
 
@@ -54,7 +54,6 @@ def create_app(
         # The last one sees an answer first, so what measures and logs stands at the top.
         AccessLog(),
         Measure(metrics),
-        Headers(),
         RequestId(),
         Host(settings.allowed_hosts),
         RateLimit(settings.rate_limit, settings.rate_burst, settings.trusted_proxies, metrics),
@@ -72,7 +71,7 @@ def create_app(
     for route in everything:
         app.add_route(route.path, pages.get(route.path, route.resource))
     app.add_sink(_nowhere, "/")
-    return Application(app, described)
+    return Application(Headers(app, {"/docs": POLICY}), described)
 
 
 def _own(lifecycle: Lifecycle, metrics: Metrics, routes: Iterable[Route]) -> list[Route]:

@@ -9,8 +9,8 @@ from typing import Any
 import falcon
 from falcon.asgi import Request, Response
 
-from controlplane.http.middleware.headers import POLICY
-
+# Its own style, and nothing else.
+POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
 code { font-family: ui-monospace, monospace; }
@@ -27,7 +27,6 @@ class Docs:
 
     async def on_get(self, req: Request, resp: Response) -> None:
         resp.content_type = falcon.MEDIA_HTML
-        resp.set_header(POLICY, "default-src 'none'; style-src 'unsafe-inline'")
         resp.data = self._page
 
     on_head = on_get
