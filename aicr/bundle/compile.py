@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 
 from aicr import defaults
 from aicr.bundle import scheduling
-from aicr.bundle.deployers import READ_A_REPOSITORY
 from aicr.bundle.notes import near_miss, notes_of
 from aicr.bundle.options import Options
 from aicr.bundle.render import Rendering, renderer_of
@@ -88,8 +87,6 @@ def compile_bundle(catalog: Catalog, recipe: Mapping[str, Any], options: Options
     Raises InvalidRequest: nothing to deploy, a setting that hits nothing, a name that is no name, a
     missing values file or manifest.
     """
-    if options.repo and options.deployer not in READ_A_REPOSITORY:
-        raise InvalidRequest(f"--repo has no effect: {options.deployer} reads no repository")
     selection = select(catalog, recipe, options)
     notes = list(notes_of(catalog, recipe, selection, options))
     renderer = renderer_of(catalog)

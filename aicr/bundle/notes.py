@@ -30,6 +30,8 @@ def notes_of(
     yield from _checks(catalog, recipe, selection.refs, options)
     yield from _dependencies(selection.refs)
     yield from _unread(catalog, selection.refs, options)
+    if options.repo and options.deployer not in READ_A_REPOSITORY:
+        yield f"--repo has no effect: {options.deployer} reads no repository"
     if options.deployer in READ_A_REPOSITORY and not options.repo:
         yield "no --repo was given: put your repository in place of YOUR-ORG/YOUR-REPO"
     for name in unknown_overlays(catalog, recipe):

@@ -506,6 +506,7 @@ class TestNotes:
             ({"bundlers": ("cert-manager",), "nodes": 3}, "--nodes has no effect"),
             ({"deployer": "argocd"}, "no --repo was given"),
             ({"deployer": "flux"}, "no --repo was given"),
+            ({"repo": "https://g.test/r.git"}, "--repo has no effect: helm reads no repository"),
         ],
     )  # fmt: skip
     def test_said(self, builtin: Catalog, options: dict[str, Any], words: str) -> None:
@@ -537,7 +538,6 @@ class TestNotes:
     @pytest.mark.parametrize(
         ("recipe", "options", "words"),
         [
-            ([{"name": "a"}], {"repo": "https://g.test/r.git"}, "--repo has no effect: helm reads"),
             (
                 [{"name": "k", "type": "Kustomize", "source": "https://g.test"}],
                 {"set": ["k:a=1"]},
