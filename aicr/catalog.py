@@ -20,7 +20,7 @@ from aicr.diagnostics import Diagnostic, InvalidDocument
 from aicr.errors import NotFound
 from aicr.sources import EXTERNAL, SourceFile
 
-FORMAT = 3
+FORMAT = 4
 CATALOG, ORIGINS, TEMPLATES, DIGEST = "catalog.json", "origins.json", "templates.json", "digest.txt"
 # The parts of a compiled catalog; the first is read for every answer, the others when needed.
 PARTS = {CATALOG: "catalog", ORIGINS: "origins", TEMPLATES: "templates"}

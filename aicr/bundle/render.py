@@ -14,6 +14,7 @@ from jinja2 import (
     Template,
     TemplateError,
     TemplateSyntaxError,
+    Undefined,
 )
 from jinja2.bccache import bc_version
 from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -53,6 +54,7 @@ class Renderer:
             undefined=StrictUndefined,
             autoescape=False,
             keep_trailing_newline=True,
+            finalize=_printable,
         )
         self._environment.globals.clear()
         self._environment.filters = {
@@ -94,6 +96,13 @@ class Renderer:
             raise InvalidRequest(f"{path}: {e.msg}") from None
         except (TypeError, ValueError, ArithmeticError, AttributeError, LookupError) as e:
             raise InvalidRequest(f"{path}:{_line_of(e, path)}: {e}") from None
+
+
+def _printable(value: Any) -> Any:
+    """What may stand in an output; a function would show where it lies in memory."""
+    if callable(value) and not isinstance(value, Undefined):
+        raise TypeError(f"{getattr(value, '__name__', 'this')} is a function, not a value")
+    return value
 
 
 class _Loader(DictLoader):

@@ -29,7 +29,7 @@ from aicr.bundle.write import tar_bytes, write, zip_bytes
 from aicr.catalog import Catalog
 from aicr.errors import InvalidRequest
 from aicr.resolve import resolve
-from tests.conftest import ROOT, families
+from tests.conftest import ROOT, Ran, families
 from tests.test_resolve import NAMES
 
 External = Callable[[dict[str, str]], str]
@@ -221,7 +221,7 @@ def test_a_minimal_recipe_gets_the_registrys_defaults(builtin: Catalog) -> None:
 
 HOSTILE_NAMES = [
     "", ".", "..", "../evil", "/etc", "a/b", "a\\b", "a b", "a;b", "$(id)", "`id`", "-rf", "A", "é",
-    "a\nb", "a\0b", "a..b", "x" * 200, ".hidden", "a.", "a|b", "a'b", 'a"b', "~root", "con\r", "*",
+    "a\nb", "a\0b", "a\tb", "..a", "a/..", "./a", "a:b", "C:\\a", "%2e%2e", "a=b", "{{ a }}", "a&&b", "<a>", "a#b", "a..b", "x" * 200, ".hidden", "a.", "a|b", "a'b", 'a"b', "~root", "con\r", "*",
 ]  # fmt: skip
 
 
@@ -286,6 +286,9 @@ ESCAPES = [
     "{% include '/etc/passwd' %}", "{% extends 'x' %}", "{% import 'os' as os %}", "{{ undefined_name }}",
     "{{ values.nothing }}", "{{ values | attr('__class__') }}", "{{ values | tojson }}", "{{ 1 / 0 }}",
     "{{ 'a' | map }}", "{{ range(9) }}", "{{ namespace() }}", "{% if %}", "{{", "{% endfor %}", "{{ values() }}",
+    "{{ '%s' | format(values) }}", "{{ ''.format_map }}", "{{ '{0.__class__}'.format(values) }}",
+    "{{ joiner() }}", "{{ dict() }}", "{{ loop.parent }}", "{{ (1).__add__(1) }}", "{{ values['__class__'].x }}",
+    "{{ values.items.__func__ }}", "{{ caller() }}",
 ]  # fmt: skip
 
 
@@ -578,3 +581,26 @@ def test_paths_that_are_none(setting: str) -> None:
 def test_very_long_numbers_are_text() -> None:
     (setting,) = parse_all(["gpuoperator:a=" + "9" * 5000])
     assert setting.value == "9" * 5000
+
+
+def test_the_way_of_a_user_from_criteria_to_a_checked_bundle(
+    aicr: Callable[..., Ran], tmp_path: Path
+) -> None:
+    """Recipe, bundle, unzip, and every list of checksums, with the tools that users have."""
+    words = "--service eks --accelerator h100 --intent training --os ubuntu --platform any".split()
+    recipe, archive = str(tmp_path / "recipe.yaml"), str(tmp_path / "bundle.zip")
+    assert aicr("recipe", *words, "-o", recipe).code == 0
+    made = aicr("bundle", "-r", recipe, "-o", archive)
+    assert made.code == 0
+    with zipfile.ZipFile(archive) as unpacked:
+        unpacked.extractall(tmp_path / "plain")  # noqa: S202 (our own archive)
+    if shutil.which("unzip"):  # zipfile does not restore modes
+        steps = [line.split(". ", 1)[1] for line in made.out.splitlines() if ". unzip" in line]
+        subprocess.run(["bash", "-c", steps[0]], check=True, capture_output=True)
+        assert aicr("verify", str(tmp_path / "bundle")).code == 0
+    lists = sorted((tmp_path / "plain").rglob("checksums.txt"))
+    assert len(lists) > 10
+    for listing in lists:
+        command = ["sha256sum", "-c", "--strict", "--quiet", listing.name]
+        subprocess.run(command, cwd=listing.parent, check=True, capture_output=True)
+    assert aicr("verify", archive).code == 0
