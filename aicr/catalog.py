@@ -67,7 +67,7 @@ class Catalog:
 
     @property
     def template_code(self) -> Mapping[str, Any]:
-        """The templates as Python code (aicr.bundle.render); only of the built-in catalog."""
+        """The templates as Python code (aicr.render); only of the built-in catalog."""
         code: Mapping[str, Any] = self._load_part(TEMPLATES)["code"]
         return code
 
@@ -183,8 +183,8 @@ def compile_layers(
     layers: list[Mapping[str, SourceFile]], data_dir: str | None = None
 ) -> dict[str, Any]:
     """Compile; errors name external files as the user knows them."""
-    from aicr.bundle.render import Renderer
     from aicr.compile import compile_catalog  # pydantic and ruamel: only when compiling
+    from aicr.render import Renderer
 
     try:
         parts = compile_catalog(*layers)

@@ -11,7 +11,7 @@ from aicr.bundle.compile import Bundle, compile_bundle
 from aicr.bundle.deployers import deployer
 from aicr.bundle.files import BundleFile
 from aicr.bundle.options import Options
-from aicr.bundle.render import renderer_of
+from aicr.bundle.rendering import renderer_of
 from aicr.catalog import Catalog
 from aicr.errors import InvalidRequest
 

@@ -14,7 +14,7 @@ from aicr import defaults
 from aicr.bundle import scheduling
 from aicr.bundle.notes import near_miss, notes_of
 from aicr.bundle.options import Options
-from aicr.bundle.render import Rendering, renderer_of
+from aicr.bundle.rendering import Rendering, renderer_of
 from aicr.bundle.selection import filtered, select
 from aicr.bundle.settings import ENABLED, Setting, enabled, put
 from aicr.catalog import Catalog

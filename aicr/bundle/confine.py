@@ -34,7 +34,7 @@ _LENGTH = 8
 
 
 class Confined:
-    """Renders the templates of one catalog like aicr.bundle.render.Renderer, within limits."""
+    """Renders the templates of one catalog like aicr.render.Renderer, within limits."""
 
     def __init__(self, texts: Mapping[str, str]) -> None:
         self._texts = dict(texts)
@@ -140,7 +140,7 @@ def main() -> None:
     """Render what is asked for on standard input until it ends."""
     import resource
 
-    from aicr.bundle.render import Renderer
+    from aicr.render import Renderer
 
     resource.setrlimit(resource.RLIMIT_DATA, (MEMORY_BYTES, MEMORY_BYTES))
     source, sink = sys.stdin.buffer, sys.stdout.buffer

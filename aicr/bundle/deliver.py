@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 from aicr.atomic import write_file
 from aicr.bundle import oci, push
-from aicr.bundle.files import BundleFile
-from aicr.bundle.read import LAYOUT
-from aicr.bundle.write import TAR, ZIP, write, write_layout
+from aicr.bundle.archive import TAR, ZIP
+from aicr.bundle.files import LAYOUT, BundleFile
+from aicr.bundle.write import write, write_layout
 from aicr.errors import InvalidRequest
 
 _SCHEME = re.compile(r"[A-Za-z][-+.A-Za-z0-9]*:")

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+# What a checkout of a bundle has of its own; neither ours to replace nor part of the bundle.
+REPOSITORY = ".git"
+# The address of an OCI image layout, and the type of the artifact in it.
+LAYOUT = "oci-layout:"
+ARTIFACT = "application/vnd.nvidia.aicr.artifact"
 FILE_MODE, PROGRAM_MODE, DIRECTORY_MODE = 0o644, 0o755, 0o755
 
 

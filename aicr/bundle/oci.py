@@ -11,10 +11,9 @@ from typing import Any, NamedTuple
 
 from aicr import jsonio
 from aicr._version import __version__
-from aicr.bundle.files import BundleFile
-from aicr.bundle.write import tar_bytes
+from aicr.bundle.archive import tar_bytes
+from aicr.bundle.files import ARTIFACT, BundleFile
 
-ARTIFACT = "application/vnd.nvidia.aicr.artifact"
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 _INDEX = "application/vnd.oci.image.index.v1+json"
 _LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"

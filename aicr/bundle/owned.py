@@ -6,7 +6,8 @@ import os
 from hashlib import sha256
 
 from aicr.bundle import checksums, provenance, signature
-from aicr.bundle.read import REPOSITORY, layout_parts
+from aicr.bundle.files import REPOSITORY
+from aicr.bundle.read import layout_parts
 
 
 def foreign_in_bundle(target: str) -> str:

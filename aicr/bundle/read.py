@@ -18,16 +18,13 @@ from typing import Any, NamedTuple
 
 from aicr import jsonio
 from aicr.bundle.checksums import escapes
-from aicr.bundle.files import PROGRAM_MODE, mode_of
+from aicr.bundle.files import ARTIFACT, LAYOUT, PROGRAM_MODE, REPOSITORY, mode_of
 from aicr.errors import InvalidRequest, NotFound
 
 MAX_BYTES = 256 * 1024 * 1024
 MAX_FILES = 20_000
 MAX_RATIO = 200
-LAYOUT = "oci-layout:"
 MARKER, INDEX = "oci-layout", "index.json"
-# What a checkout of a bundle has of its own.
-REPOSITORY = ".git"
 _SPECIAL = stat.S_ISUID | stat.S_ISGID | stat.S_ISVTX
 _TOO_LARGE = "it unpacks to more than any bundle"
 
@@ -217,8 +214,6 @@ def layout_parts(layout: str) -> tuple[dict[str, bytes], str]:
 
     Raises ValueError or OSError when it is no layout, or one with anything but one such artifact.
     """
-    from aicr.bundle.oci import ARTIFACT
-
     index = _file(os.path.join(layout, INDEX))
     manifests = _list(jsonio.parse(index, INDEX), "manifests", INDEX)
     if len(manifests) != 1:

@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 import fcntl
-import io
 import os
 import re
 import shutil
 import stat
-import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from tempfile import mkdtemp
 from threading import Thread
 
 from aicr.atomic import write_file
-from aicr.bundle.files import DIRECTORY_MODE, BundleFile
+from aicr.bundle.archive import TAR, ZIP, entries, tar_bytes, zip_bytes
+from aicr.bundle.files import DIRECTORY_MODE, REPOSITORY, BundleFile
 from aicr.bundle.owned import foreign_in_bundle, foreign_in_layout
-from aicr.bundle.read import REPOSITORY
 from aicr.errors import InvalidRequest
-
-ZIP, TAR = ".zip", (".tar.gz", ".tgz")
-# Every archive entry has the time that zip can first express: outputs do not know the clock.
-_EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
 def write(files: Sequence[BundleFile], target: str, *, force: bool = False) -> None:
@@ -41,53 +35,6 @@ def write(files: Sequence[BundleFile], target: str, *, force: bool = False) -> N
 def write_layout(files: Sequence[BundleFile], target: str, *, force: bool = False) -> None:
     """Write an OCI image layout to a directory. Raises InvalidRequest as `write` does."""
     _write_directory(files, target, None if force else foreign_in_layout)
-
-
-# --------------------------------------------------------------------------- archives
-
-
-def zip_bytes(files: Sequence[BundleFile]) -> bytes:
-    """A zip archive: sorted, with directory entries, fixed times and Unix modes."""
-    import zipfile
-
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
-        for name, file in _entries(files):
-            info = zipfile.ZipInfo(name, _EPOCH)
-            info.create_system = 3  # Unix, so that modes count
-            mode = DIRECTORY_MODE | 0o40000 if file is None else file.mode | 0o100000
-            info.external_attr = mode << 16 | (0x10 if file is None else 0)
-            info.compress_type = zipfile.ZIP_STORED if file is None else zipfile.ZIP_DEFLATED
-            archive.writestr(info, b"" if file is None else file.data)
-    return buffer.getvalue()
-
-
-def tar_bytes(files: Sequence[BundleFile]) -> bytes:
-    """A gzipped tar archive: sorted, fixed times, owners and modes."""
-    import tarfile
-
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as archive:
-        for name, file in _entries(files):
-            info = tarfile.TarInfo(name.rstrip("/"))
-            if file is None:
-                info.type, info.mode = tarfile.DIRTYPE, DIRECTORY_MODE
-                archive.addfile(info)
-            else:
-                info.size, info.mode = len(file.data), file.mode
-                archive.addfile(info, io.BytesIO(file.data))
-    packer = zlib.compressobj(6, zlib.DEFLATED, 31)  # 31: a gzip header without name and time
-    return packer.compress(buffer.getvalue()) + packer.flush()
-
-
-def _entries(files: Sequence[BundleFile]) -> list[tuple[str, BundleFile | None]]:
-    """Files and the directories above them (with a trailing slash), sorted by name."""
-    entries: dict[str, BundleFile | None] = {}
-    for file in files:
-        parts = file.path.split("/")[:-1]
-        entries |= {"/".join(parts[: i + 1]) + "/": None for i in range(len(parts))}
-        entries[file.path] = file
-    return sorted(entries.items())
 
 
 # --------------------------------------------------------------------------- directories
@@ -193,7 +140,7 @@ def _fill(files: Sequence[BundleFile], staged: str) -> None:
     """Write everything, then wait until all of it is on disk."""
     os.mkdir(staged)
     written = [staged]
-    for name, file in _entries(files):
+    for name, file in entries(files):
         path = os.path.join(staged, name)
         written.append(path)
         if file is None:
@@ -248,7 +195,7 @@ def _swap(staged: str, target: str) -> None:
     if not os.path.isdir(target):
         os.rename(staged, target)
     elif os.path.samefile(target, os.curdir):
-        _swap_entries(staged, target)
+        _swapentries(staged, target)
     else:
         os.chmod(staged, stat.S_IMODE(os.stat(target).st_mode))
         if os.path.lexists(os.path.join(target, REPOSITORY)):
@@ -259,7 +206,7 @@ def _swap(staged: str, target: str) -> None:
     _sync_one(os.path.dirname(target))
 
 
-def _swap_entries(staged: str, target: str) -> None:
+def _swapentries(staged: str, target: str) -> None:
     """The same for the working directory, which would no longer be one if it were exchanged. What
     is there when this is killed does not verify: the checksums come last."""
     old = os.path.join(os.path.dirname(staged), "old")

@@ -134,7 +134,7 @@ def _measured(kubeconfig: str | None, most: int) -> tuple[dict[str, Any], list[s
 
 def _rendered(document: Mapping[str, Any], path: str, template: str) -> str:
     """The template's text, with the document's parts under capital letters, and its readings."""
-    from aicr.bundle.render import Renderer
+    from aicr.render import Renderer
     from aicr.snapshot import readings
 
     return Renderer({path: template}).render(

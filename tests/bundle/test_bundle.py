@@ -18,6 +18,7 @@ import pytest
 from aicr import catalog as catalogs
 from aicr import jsonio, yamlio
 from aicr.bundle import checksums, provenance
+from aicr.bundle.archive import tar_bytes, zip_bytes
 from aicr.bundle.assemble import assemble
 from aicr.bundle.compile import compile_bundle
 from aicr.bundle.deployers import DEPLOYERS
@@ -25,7 +26,7 @@ from aicr.bundle.files import BundleFile, text
 from aicr.bundle.options import Options, selector, tolerations
 from aicr.bundle.settings import parse_all
 from aicr.bundle.verify import verify
-from aicr.bundle.write import tar_bytes, write, zip_bytes
+from aicr.bundle.write import write
 from aicr.catalog import Catalog
 from aicr.errors import InvalidRequest
 from aicr.resolve import resolve

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from aicr.bundle.confine import SECONDS, Confined
-from aicr.bundle.render import Renderer
 from aicr.errors import Internal, InvalidRequest
+from aicr.render import Renderer
 from tests.conftest import ROOT
 
 EXHAUSTING = {

@@ -14,7 +14,7 @@ from aicr.bundle.compile import Bundle, Component
 from aicr.bundle.deployers import contents
 from aicr.bundle.deployers.stages import without_hooks
 from aicr.bundle.files import BundleFile, text
-from aicr.bundle.render import Rendering
+from aicr.bundle.rendering import Rendering
 
 TITLE = "ArgoCD applications"
 NAMESPACE = "argocd"

@@ -9,7 +9,7 @@ from aicr import yamlio
 from aicr._version import __version__
 from aicr.bundle.compile import Bundle, Component
 from aicr.bundle.files import BundleFile, text
-from aicr.bundle.render import Rendering
+from aicr.bundle.rendering import Rendering
 from aicr.criteria import ANY
 
 # Namespaces that belong to the cluster: never made, never removed.

@@ -10,7 +10,7 @@ from aicr.bundle import checksums
 from aicr.bundle.compile import Bundle, Component
 from aicr.bundle.deployers import contents, steps
 from aicr.bundle.files import BundleFile, text
-from aicr.bundle.render import Rendering
+from aicr.bundle.rendering import Rendering
 
 TITLE = "Helm per-component bundle"
 

@@ -16,7 +16,7 @@ from aicr.bundle.compile import Bundle, Component
 from aicr.bundle.deployers import contents, steps
 from aicr.bundle.deployers.stages import Stage, repository_names, stages
 from aicr.bundle.files import BundleFile, text
-from aicr.bundle.render import Rendering
+from aicr.bundle.rendering import Rendering
 from aicr.errors import InvalidRequest
 
 TITLE = "Helmfile releases"

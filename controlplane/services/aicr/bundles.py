@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 
 from aicr import jsonio, recipefile
 from aicr.bundle import options as parsers
+from aicr.bundle.archive import zip_bytes
 from aicr.bundle.assemble import assemble
 from aicr.bundle.deployers import DEFAULT
 from aicr.bundle.options import Options
 from aicr.bundle.settings import parse_one
-from aicr.bundle.write import zip_bytes
 from aicr.catalog import Catalog
 from aicr.criteria import ANY
 from aicr.diagnostics import hinted

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
-from typing import Any, Protocol
+from typing import Any
 
 from jinja2 import (
     DictLoader,
@@ -20,27 +19,7 @@ from jinja2.bccache import bc_version
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from aicr import yamlio
-from aicr.catalog import Catalog
 from aicr.errors import InvalidRequest
-
-
-class Rendering(Protocol):
-    """What turns templates into text."""
-
-    def render(self, path: str, **names: Any) -> str: ...
-
-
-@lru_cache(maxsize=8)
-def renderer_of(catalog: Catalog) -> Rendering:
-    """The renderer of a catalog; its templates are compiled once, however many bundles are made.
-
-    Templates of an external catalog are somebody else's: they are rendered within limits.
-    """
-    if catalog.data_dir is None:
-        return Renderer(catalog.templates, catalog.template_code)
-    from aicr.bundle.confine import Confined
-
-    return Confined(catalog.templates)
 
 
 class Renderer:
