@@ -33,6 +33,7 @@ def check(document: Any, name: str) -> dict[str, Any]:
     for key in ("metadata", "criteria"):
         if not isinstance(document.get(key) or {}, Mapping):
             raise InvalidRequest(f"{name}: {key} must be a map")
+    _check_lists(document, name)
     refs = document.get("componentRefs") or []
     if not isinstance(refs, list):
         raise InvalidRequest(f"{name}: componentRefs must be a list of components")
@@ -45,6 +46,24 @@ def check(document: Any, name: str) -> dict[str, Any]:
         names.add(ref["name"])
     plain = document if "componentRefs" in document else {**document, "componentRefs": []}
     return _without_view(plain)
+
+
+def _check_lists(document: Mapping[str, Any], name: str) -> None:
+    metadata = document.get("metadata") or {}
+    for where, value in (
+        ("metadata.appliedOverlays", metadata.get("appliedOverlays")),
+        ("deploymentOrder", document.get("deploymentOrder")),
+    ):
+        found = value or []
+        if not isinstance(found, list) or not all(isinstance(v, str) for v in found):
+            raise InvalidRequest(f"{name}: {where} must be a list of texts")
+    constraints = document.get("constraints") or []
+    if isinstance(constraints, Mapping):
+        return  # as the API shows them
+    if not isinstance(constraints, list) or not all(
+        isinstance(c, Mapping) and isinstance(c.get("name"), str) for c in constraints
+    ):
+        raise InvalidRequest(f"{name}: constraints must be a list of maps with a name")
 
 
 def _without_view(recipe: dict[str, Any]) -> dict[str, Any]:

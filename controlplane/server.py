@@ -5,16 +5,15 @@ from __future__ import annotations
 import logging
 import os
 import signal
-import tempfile
 from typing import Any
 
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 from gunicorn.glogging import Logger
+from prometheus_client.multiprocess import mark_process_dead
 
-from controlplane.http import metrics
 from controlplane.http.log import set_level, text_of
-from controlplane.http.settings import Settings
+from controlplane.http.settings import SHARED_METRICS, Settings
 
 
 class _Master(Arbiter):  # type: ignore[misc]
@@ -65,6 +64,8 @@ class _Gunicorn(BaseApplication):  # type: ignore[misc]
             "proc_name": "aicr",
             "logger_class": _Log,
         }
+        if SHARED_METRICS in os.environ:
+            given["child_exit"] = lambda _, worker: mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
         for name, value in given.items():
             self.cfg.set(name, value)
 
@@ -84,7 +85,4 @@ def serve(settings: Settings) -> None:
 
     set_level(settings.log_level)
     Program(settings)  # what cannot start says so here, once, and not from every worker
-    with tempfile.TemporaryDirectory(prefix="aicr-metrics-") as shared:
-        if settings.workers > 1:
-            os.environ[metrics.SHARED] = shared
-        _Gunicorn(settings).run()
+    _Gunicorn(settings).run()

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import click
 
 from aicr.errors import InvalidRequest
 from aicr.inputs import read_document
-from controlplane.http.settings import Settings, from_environment
+from controlplane.http.settings import SHARED_METRICS, Settings, from_environment
 
 
 @click.command("serve")
@@ -30,9 +34,25 @@ def command(config: str | None, **flags: Any) -> None:
     SIGTERM stops it after the requests it has; SIGHUP reads the catalog again.
     """
     settings = _settings(config, flags)
-    from controlplane.server import serve
+    with _shared_metrics(settings.workers):
+        from controlplane.server import serve
 
-    serve(settings)
+        serve(settings)
+
+
+@contextmanager
+def _shared_metrics(workers: int) -> Iterator[None]:
+    """A directory in which several workers add up what they count, before anything counts."""
+    if workers == 1:
+        yield
+        return
+    directory, owner = tempfile.mkdtemp(prefix="aicr-metrics-"), os.getpid()
+    os.environ[SHARED_METRICS] = directory
+    try:
+        yield
+    finally:
+        if os.getpid() == owner:  # a worker that ends comes by here too
+            shutil.rmtree(directory, ignore_errors=True)
 
 
 def _settings(config: str | None, flags: dict[str, Any]) -> Settings:
@@ -42,4 +62,6 @@ def _settings(config: str | None, flags: dict[str, Any]) -> Settings:
         if not isinstance(file, dict):
             raise InvalidRequest(f"--config: {config} must be a map of settings")
     settings = from_environment(os.environ, file)
+    if flags["host"] is not None and not flags["host"].strip():
+        raise InvalidRequest("--host '' would be all interfaces; say 0.0.0.0 or ::")
     return settings._replace(**{k: v for k, v in flags.items() if v is not None})

@@ -15,9 +15,9 @@ from prometheus_client import (
     multiprocess,
 )
 
+from controlplane.http.settings import SHARED_METRICS
+
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8; escaping=underscores"
-# Workers that share a directory (which prometheus_client names so) add up what they counted.
-SHARED = "PROMETHEUS_MULTIPROC_DIR"
 _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 
 
@@ -26,7 +26,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = registry = CollectorRegistry()
-        if SHARED not in os.environ:
+        if SHARED_METRICS not in os.environ:
             ProcessCollector(registry=registry)
         self._requests = Counter(
             "aicr_http_requests_total",
@@ -75,7 +75,7 @@ class Metrics:
 
     def text(self) -> bytes:
         """The exposition of this worker, or of all that share a directory."""
-        if SHARED in os.environ:
+        if SHARED_METRICS in os.environ:
             registry = CollectorRegistry()
             multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
             return generate_latest(registry)

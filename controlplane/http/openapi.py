@@ -22,6 +22,7 @@ _PROBLEMS = {
     "413": "The body is too large.",
     "429": "Too many requests; see Retry-After.",
     "500": "The server is wrong.",
+    "503": "The server is busy or ending; see Retry-After.",
 }
 
 

@@ -5,6 +5,7 @@ A message that cannot be trusted gets one 400 with a JSON body, and the connecti
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 from uuid import uuid4
 
@@ -20,13 +21,46 @@ _HEADERS = (
 )
 
 
+# More than any request to any of our APIs has before its body.
+MAX_HEAD_BYTES = 64 * 1024
+# For a whole message, from the connection or its first byte to its last.
+MESSAGE_SECONDS = 60
+
+
 class Protocol(HttpToolsProtocol):
     """What is raised in a callback of the parser ends in `send_400_response`."""
 
+    _in_head = False
+    _head = 0  # bytes of a message whose head is not complete
+    _deadline: asyncio.TimerHandle | None = None
+
     def connection_made(self, transport: Any) -> None:
         super().connection_made(Corked(transport, self.loop))  # type: ignore[arg-type]
+        self._wait()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._arrived()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        self._head = self._head + len(data) if self._in_head else 0
+        if self._head > MAX_HEAD_BYTES and not self.transport.is_closing():
+            self.send_400_response("the head of the request is too large")
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._in_head = True
+        self._wait()
+
+    def on_message_complete(self) -> None:
+        self._arrived()
+        super().on_message_complete()
 
     def on_headers_complete(self) -> None:
+        # The parser stops at an upgrade, and what follows would be read as another request.
+        if self.parser.should_upgrade():
+            raise ValueError("upgrade")
         # A line without a version is HTTP/0.9, for which ASGI has no words (Falcon would fail).
         if self.parser.get_http_version() not in ("1.0", "1.1"):
             raise ValueError("HTTP version")
@@ -35,6 +69,7 @@ class Protocol(HttpToolsProtocol):
             raise ValueError("the target is for another host than the Host header")
         # ASGI wants text: bytes that are none would fail where nobody can answer.
         self.url.decode("ascii")
+        self._in_head = False
         super().on_headers_complete()
         # Falcon waits for the first event before it looks at anything; a body that is too large
         # is to be refused before any of it has come, so the first event is an empty part.
@@ -42,11 +77,29 @@ class Protocol(HttpToolsProtocol):
             self.cycle.message_event.set()
 
     def send_400_response(self, msg: str) -> None:
-        request_id = str(uuid4())
-        body = problems.body(problems.Problem(400, msg), request_id)
-        lines = f"x-request-id: {request_id}\r\ncontent-length: {len(body)}\r\n\r\n"
-        self.transport.write(_HEADERS + lines.encode() + body)
+        if not self._is_answering():
+            request_id = str(uuid4())
+            body = problems.body(problems.Problem(400, msg), request_id)
+            lines = f"x-request-id: {request_id}\r\ncontent-length: {len(body)}\r\n\r\n"
+            self.transport.write(_HEADERS + lines.encode() + body)
         self.transport.close()
+
+    def _is_answering(self) -> bool:
+        """Whether an answer is on its way, in whose place nothing else may be said: to an earlier
+        request while a head is wrong, to the same one while a body is."""
+        cycle = getattr(self, "cycle", None)
+        if cycle is None or cycle.response_complete:
+            return False
+        return self._in_head or bool(cycle.response_started)
+
+    def _wait(self) -> None:
+        self._arrived()
+        self._deadline = self.loop.call_later(MESSAGE_SECONDS, self.transport.close)
+
+    def _arrived(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
 
 
 def _agree(url: bytes, headers: list[tuple[bytes, bytes]]) -> bool:

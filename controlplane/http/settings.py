@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 from aicr.errors import InvalidRequest
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+# Where workers share what they count; prometheus_client reads it once, when it is imported.
+SHARED_METRICS = "PROMETHEUS_MULTIPROC_DIR"
 LOG_LEVELS = ("debug", "info", "warn", "error")
 
 
@@ -48,6 +50,13 @@ def _networks(text: str) -> tuple[Network, ...]:
     return tuple(ipaddress.ip_network(word, strict=False) for word in _words(text))
 
 
+def _host(text: str) -> str:
+    word = text.strip()
+    if not word:
+        raise ValueError("an empty address would be all interfaces; say 0.0.0.0 or ::")
+    return word.removeprefix("[").removesuffix("]")
+
+
 def _port(text: str) -> int:
     value = int(text)
     if not 0 <= value < 65536:
@@ -77,7 +86,7 @@ def _level(text: str) -> str:
 
 
 VARIABLES = {
-    "HOST": _Variable("host", str.strip),
+    "HOST": _Variable("host", _host),
     "PORT": _Variable("port", _port),
     "AICR_WORKERS": _Variable("workers", _positive),
     "SHUTDOWN_TIMEOUT_SECONDS": _Variable("shutdown_timeout", _seconds),

@@ -17,13 +17,12 @@ from controlplane.http.protocol import Protocol
 
 
 class Worker(UvicornWorker):  # type: ignore[misc]
-    # uvicorn's own WebSocket code hangs on handshakes over 8 KiB; who is trusted to say where a
-    # request comes from is ours to decide (rate limit); access lines are ours too.
+    # Who is trusted to say where a request comes from is ours to decide (rate limit); access lines
+    # are ours too.
     CONFIG_KWARGS: ClassVar[dict[str, Any]] = {
         "loop": "uvloop",
         "http": Protocol,
-        "ws": "wsproto",
-        "ws_ping_interval": 30,
+        "ws": "none",
         "proxy_headers": False,
         "server_header": False,
         "access_log": False,
@@ -53,11 +52,7 @@ class Draining(Server):
         self._reloading: set[asyncio.Task[None]] = set()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        lifecycle = self._program.lifecycle
-        if lifecycle.reason:  # a second signal means now
-            self.quit()
-            return
-        lifecycle.reason = "shutting down"
+        self._program.lifecycle.reason = "shutting down"
         self._loop.call_soon_threadsafe(self._drain, sig)
 
     def _drain(self, sig: int) -> None:

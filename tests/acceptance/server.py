@@ -41,7 +41,7 @@ class Server:
                 command,
                 stderr=err,
                 stdout=subprocess.DEVNULL,
-                env={**os.environ, "PROMETHEUS_MULTIPROC_DIR": "", **plenty, **environment}
+                env={**os.environ, **plenty, **environment}
                 | {"PYTHONPATH": os.pathsep.join(p for p in sys.path if p)},
             )
         self.port = 0

@@ -290,6 +290,15 @@ HOST, END, LAST = b"Host: a\r\n", b"\r\n", b"0\r\n\r\n"
 CHUNKED = b"Transfer-Encoding: chunked\r\n"
 VECTORS = {
     "no host": GET + END,
+    "upgrade to something": GET + HOST + b"Connection: Upgrade\r\nUpgrade: foo\r\n" + END,
+    "upgrade to h2c": GET + HOST + b"Connection: Upgrade\r\nUpgrade: h2c\r\n" + END,
+    "upgrade to websocket": GET + HOST + b"Connection: Upgrade\r\nUpgrade: websocket\r\n" + END,
+    "upgrade with a body": b"POST /v1/recipe HTTP/1.1\r\n"
+    + HOST
+    + b"Connection: Upgrade\r\nUpgrade: foo\r\nContent-Length: 35\r\n"
+    + END,
+    "head without end": GET + HOST + b"X: " + b"a" * 100_000,
+    "url without end": b"GET /" + b"a" * 100_000,
     "two hosts": GET + HOST + b"Host: b\r\n" + END,
     "the same host twice": GET + HOST + HOST + END,
     "empty host": GET + b"Host: \r\n" + END,
@@ -485,3 +494,9 @@ def test_it_ends_soon_and_well(tmp_path: Path, number: signal.Signals) -> None:
         server.signal(number)
         assert server.process.wait(DEADLINE) == 0
     assert "Traceback" not in server.text()
+
+
+def test_garbage_behind_a_request_does_not_take_its_answer(server: Server) -> None:
+    """Whatever comes back is the request's own answer, or nothing."""
+    statuses, _ = exchange(server.port, GET + HOST + END + b"GARBAGE\r\n\r\n")
+    assert set(statuses) <= {200}

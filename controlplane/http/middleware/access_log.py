@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime
 from functools import lru_cache
-from json.encoder import encode_basestring as _quoted
+from json.encoder import encode_basestring_ascii as _quoted
 from typing import Any
 
 from falcon.asgi import Request, Response

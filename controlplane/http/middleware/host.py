@@ -7,6 +7,7 @@ from collections.abc import Collection
 
 from falcon.asgi import Request, Response
 
+from controlplane.http.middleware import PROBES
 from controlplane.http.problems import Problem
 
 _HOST = re.compile(
@@ -27,7 +28,8 @@ class Host:
         if len(hosts) != 1 or not _HOST.match(hosts[0]):
             words = "a request needs exactly one valid Host header"
             raise Problem(400, words, headers=_CLOSE)
-        if self._allowed:
+        # Probes come by address, whatever name the server has.
+        if self._allowed and req.path not in PROBES:
             name = _name(hosts[0].decode("ascii").lower())
             if name not in self._allowed:
                 words = f"this server does not answer for {name} (AICR_ALLOWED_HOSTS)"
@@ -38,4 +40,4 @@ def _name(host: str) -> str:
     """Without the port."""
     if host.startswith("["):
         return host.partition("]")[0] + "]"
-    return host.partition(":")[0]
+    return host.partition(":")[0].removesuffix(".")

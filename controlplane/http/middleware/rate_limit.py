@@ -72,16 +72,29 @@ def client(req: Request, proxies: tuple[Network, ...]) -> str:
     if not proxies or not _is_in(peer, proxies):
         return peer
     for hop in reversed((req.get_header("X-Forwarded-For") or "").split(",")):
-        word = hop.strip()
-        if word and not _is_in(word, proxies):
-            return word
+        address = _address(hop)
+        if address is None:
+            break  # from here on it is not what a proxy says
+        if not _is_in(str(address), proxies):
+            return str(address)
     return peer
 
 
 @lru_cache(maxsize=4096)
-def _is_in(address: str, networks: tuple[Network, ...]) -> bool:
+def _is_in(text: str, networks: tuple[Network, ...]) -> bool:
+    address = _address(text)
+    return address is not None and any(address in network for network in networks)
+
+
+def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """An address, with or without a port; IPv4 in IPv6 is the IPv4 address that it is."""
+    word = text.strip()
+    if word.startswith("["):
+        word = word[1:].partition("]")[0]
+    elif word.count(":") == 1:
+        word = word.partition(":")[0]
     try:
-        parsed = ipaddress.ip_address(address)
+        address = ipaddress.ip_address(word)
     except ValueError:
-        return False
-    return any(parsed in network for network in networks)
+        return None
+    return getattr(address, "ipv4_mapped", None) or address

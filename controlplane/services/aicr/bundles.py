@@ -141,6 +141,7 @@ def recipe_of(catalog: Catalog, data: bytes, allowed: Mapping[str, list[str]]) -
         document = jsonio.parse(data, NAME)
         if document is None:
             raise Problem(400, "Recipe is required")
+        _check_size(document)
         recipe = recipefile.check(document, NAME)
         _check_criteria(catalog, recipe, allowed)
     except AicrError as e:
@@ -148,6 +149,26 @@ def recipe_of(catalog: Catalog, data: bytes, allowed: Mapping[str, list[str]]) -
     if not recipe["componentRefs"]:
         raise Problem(400, "Recipe must contain at least one component reference")
     return recipe
+
+
+# More than any stack has; what is larger is only there to keep a server busy.
+MAX_COMPONENTS = 256
+MAX_VALUES = 20_000
+
+
+def _check_size(document: Any) -> None:
+    """Raises InvalidRequest for more than a bundle can be made of in a moment."""
+    refs = document.get("componentRefs") if isinstance(document, dict) else None
+    if isinstance(refs, list) and len(refs) > MAX_COMPONENTS:
+        raise InvalidRequest(f"{NAME}: more than {MAX_COMPONENTS} components")
+    stack, count = [document], 0
+    while stack:
+        value = stack.pop()
+        count += 1
+        if count > MAX_VALUES:
+            raise InvalidRequest(f"{NAME}: more than {MAX_VALUES} values")
+        if isinstance(value, dict | list):
+            stack.extend(value.values() if isinstance(value, dict) else value)
 
 
 def _check_criteria(

@@ -9,6 +9,7 @@ from hashlib import sha256
 import falcon
 from falcon.asgi import Request, Response
 
+from aicr.bundle.options import Options
 from aicr.errors import InvalidRequest, NotFound
 from controlplane.http import bodies
 from controlplane.http.openapi import Route
@@ -58,7 +59,7 @@ class Recipe:
         try:
             given = requests.parameters(req.query_string)
             as_result = _kind(given, _wants_result(req))
-            document, is_json = bodies.parse(req, await bodies.read(req))
+            document, is_json = await bodies.document(req, await bodies.read(req))
             asked = requests.from_body(answers.catalog, document, is_json)
         except InvalidRequest as e:
             raise about("Invalid recipe criteria", e) from None
@@ -89,7 +90,7 @@ class Query:
         answers = self._current()
         data = await bodies.read(req)
         try:
-            document, is_json = bodies.parse(req, data)
+            document, is_json = await bodies.document(req, data)
         except InvalidRequest as e:
             raise about("Invalid query request body", e) from None
         try:
@@ -106,9 +107,13 @@ def _selected(answers: Answers, asked: requests.Asked, selector: str) -> Answer:
         raise about("Selector path not found", e) from None
 
 
+MAX_UNDER_WAY = 64
+
+
 class Bundle:
     def __init__(self, current: Current) -> None:
         self._current = current
+        self._under_way = 0
 
     async def on_post(self, req: Request, resp: Response) -> None:
         answers = self._current()
@@ -118,14 +123,26 @@ class Bundle:
         key = ("bundle", req.query_string, sha256(data).digest())
         answer = answers.kept.get(key)
         if answer is None:
-            recipe = bundles.recipe_of(answers.catalog, data, answers.allowed)
-            said = bundles.unknown(given)
-            # Milliseconds of work: others are answered meanwhile.
-            answer = await asyncio.to_thread(bundles.bundle, answers.catalog, recipe, options, said)
+            answer = await self._make(answers, data, options, bundles.unknown(given))
             _remember(answers, key, answer, req)
         resp.content_type = "application/zip"
         resp.set_headers(answer.headers)
         _body(resp, answer)
+
+    async def _make(
+        self, answers: Answers, data: bytes, options: Options, said: list[str]
+    ) -> Answer:
+        """Milliseconds of work, in a thread: others are answered meanwhile."""
+        if self._under_way >= MAX_UNDER_WAY:
+            raise Problem(503, "too many bundles are being made", headers={"Retry-After": "1"})
+        self._under_way += 1
+        try:
+            recipe = await asyncio.to_thread(
+                bundles.recipe_of, answers.catalog, data, answers.allowed
+            )
+            return await asyncio.to_thread(bundles.bundle, answers.catalog, recipe, options, said)
+        finally:
+            self._under_way -= 1
 
 
 def _remember(answers: Answers, key: tuple[Hashable, ...], answer: Answer, req: Request) -> None:
@@ -155,7 +172,7 @@ def _kind(given: dict[str, list[str]], default: bool) -> bool:
 def _send(req: Request, resp: Response, answer: Answer) -> None:
     resp.content_type = falcon.MEDIA_JSON
     resp.set_headers({"ETag": answer.etag, "Cache-Control": _MAX_AGE, "Vary": "Accept"})
-    if _is_fresh(req.get_header("If-None-Match"), answer.etag):
+    if req.method != "POST" and _is_fresh(req.get_header("If-None-Match"), answer.etag):
         resp.status = falcon.HTTP_304
         return
     _body(resp, answer)

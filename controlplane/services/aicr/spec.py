@@ -55,7 +55,7 @@ RECIPE: dict[str, Any] = {
         "post": {
             "parameters": [_KIND],
             "requestBody": _body(_ref("RecipeCriteria"), *_BOTH),
-            "responses": _RECIPE_ANSWER,
+            "responses": {"200": _RECIPE_ANSWER["200"]},
         },
     },
 }
@@ -63,7 +63,10 @@ QUERY: dict[str, Any] = {
     "summary": "One value of a recipe with all Helm values merged",
     "operations": {
         "get": {"parameters": [*_CRITERIA, _SELECTOR], "responses": _VALUE},
-        "post": {"requestBody": _body(_ref("QueryRequest"), *_BOTH), "responses": _VALUE},
+        "post": {
+            "requestBody": _body(_ref("QueryRequest"), *_BOTH),
+            "responses": {"200": _VALUE["200"]},
+        },
     },
 }
 _ZIP = {"schema": {"type": "string", "contentMediaType": "application/zip"}}

@@ -99,3 +99,12 @@ def test_allowlists(name: str, field: str) -> None:
 def test_a_setting_that_does_not_exist() -> None:
     with pytest.raises(InvalidRequest, match="portt is no setting"):
         from_environment({}, {"portt": 1})
+
+
+@pytest.mark.parametrize("host", [" ", "[]"])
+def test_no_address_is_not_every_address(host: str) -> None:
+    if host == " ":
+        with pytest.raises(InvalidRequest, match="would be all interfaces"):
+            from_environment({"HOST": host}, {})
+    else:
+        assert from_environment({"HOST": "[::1]"}, {}).host == "::1"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import time
+from ipaddress import ip_network
 from typing import Any
 
 import pytest
@@ -142,3 +143,26 @@ def test_never_more_than_burst_and_rate_allow(rate: int, burst: int, steps: list
         clock.now += step
         passed += limit._take("a") >= 0
     assert passed <= burst + rate * clock.now + 1e-6
+
+
+@pytest.mark.parametrize(
+    ("forwarded", "expected"),
+    [
+        ("198.51.100.8:4711", "198.51.100.8"),
+        ("::ffff:198.51.100.8", "198.51.100.8"),
+        ("[2001:db8::1]:80", "2001:db8::1"),
+        ("evil", "10.0.0.1"),
+        ("198.51.100.8, evil", "10.0.0.1"),
+        ("evil, 198.51.100.8", "198.51.100.8"),
+    ],
+)
+def test_only_addresses_count(forwarded: str, expected: str) -> None:
+    from falcon import testing
+    from falcon.asgi import Request
+
+    for peer in ("10.0.0.1", "::ffff:10.0.0.1"):
+        scope = testing.create_scope(headers={"X-Forwarded-For": forwarded})
+        scope["client"] = (peer, 1)
+        scope["headers"] = list(scope["headers"])
+        found = client(Request(scope, None), (ip_network("10.0.0.0/8"),))  # type: ignore[arg-type]
+        assert found in (expected, peer if expected == "10.0.0.1" else expected)
