@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from controlplane.http.encoded import KEY
+
 _POLICY = b"content-security-policy"
 _STANDARD = [
     (b"x-api-version", b"v1"),
@@ -36,7 +38,7 @@ class Headers:
 
         async def send_with(message: Any) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], *more]
+                message["headers"] = [*message["headers"], *scope.get(KEY, ()), *more]
             await send(message)
 
         await self._app(scope, receive, send_with)

@@ -9,6 +9,7 @@ from functools import lru_cache
 
 from falcon.asgi import Request, Response
 
+from controlplane.http.encoded import add
 from controlplane.http.metrics import Metrics
 from controlplane.http.middleware import PROBES
 from controlplane.http.problems import Problem
@@ -30,7 +31,7 @@ class RateLimit:
     ) -> None:
         self._rate, self._burst, self._proxies = rate, burst, tuple(proxies)
         self._metrics, self._clock = metrics, clock
-        self._limit = str(rate)
+        self._limit = b"%d" % rate
         # Client -> tokens left and when that was; in the order of last use.
         self._buckets: dict[str, tuple[float, float]] = {}
 
@@ -38,12 +39,12 @@ class RateLimit:
         if req.path in PROBES:
             return
         left = self._take(client(req, self._proxies))
-        headers = {
-            "X-RateLimit-Limit": self._limit,
-            "X-RateLimit-Remaining": str(int(max(left, 0))),
-            "X-RateLimit-Reset": str(int(time.time()) + 1),
-        }
-        resp.set_headers(headers)
+        add(
+            req,
+            (b"x-ratelimit-limit", self._limit),
+            (b"x-ratelimit-remaining", b"%d" % max(left, 0)),
+            (b"x-ratelimit-reset", b"%d" % (time.time() + 1)),
+        )
         if left < 0:
             self._metrics.rejects.inc()
             details = {"limit": self._rate, "burst": self._burst}

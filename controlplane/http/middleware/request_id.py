@@ -8,7 +8,10 @@ from collections.abc import Iterator
 
 from falcon.asgi import Request, Response
 
+from controlplane.http.encoded import add
+
 HEADER = "X-Request-Id"
+_ENCODED = HEADER.lower().encode()
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\Z")
 
 
@@ -40,4 +43,4 @@ class RequestId:
         given = req.get_header(HEADER) or ""
         chosen = given if given and _UUID.match(given) else new()
         req.context.request_id = chosen
-        resp.set_header(HEADER, chosen)
+        add(req, (_ENCODED, chosen.encode()))

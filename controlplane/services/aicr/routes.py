@@ -12,13 +12,14 @@ from falcon.asgi import Request, Response
 from aicr.bundle.options import Options
 from aicr.errors import InvalidRequest, NotFound
 from controlplane.http import bodies
+from controlplane.http.encoded import add
 from controlplane.http.openapi import Route
 from controlplane.http.problems import Problem, about
 from controlplane.services.aicr import bundles, requests, spec
 from controlplane.services.aicr.answers import Answer, Answers
 
 Current = Callable[[], Answers]
-_MAX_AGE = "public, max-age=600"
+_CACHED = ((b"cache-control", b"public, max-age=600"), (b"vary", b"Accept"))
 RESULT_TYPE = "application/vnd.nvidia.aicr.reciperesult+json"
 
 
@@ -171,7 +172,7 @@ def _kind(given: dict[str, list[str]], default: bool) -> bool:
 
 def _send(req: Request, resp: Response, answer: Answer) -> None:
     resp.content_type = falcon.MEDIA_JSON
-    resp.set_headers({"ETag": answer.etag, "Cache-Control": _MAX_AGE, "Vary": "Accept"})
+    add(req, (b"etag", answer.etag.encode()), *_CACHED)
     if req.method != "POST" and _is_fresh(req.get_header("If-None-Match"), answer.etag):
         resp.status = falcon.HTTP_304
         return
