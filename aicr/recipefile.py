@@ -44,8 +44,8 @@ def check(document: Any, name: str) -> dict[str, Any]:
         if ref["name"] in names:
             raise InvalidRequest(f"{where}: component {ref['name']!r} stands twice")
         names.add(ref["name"])
-    plain = document if "componentRefs" in document else {**document, "componentRefs": []}
-    return _without_view(plain)
+    there = document.get("componentRefs") is not None
+    return _without_view(document if there else {**document, "componentRefs": []})
 
 
 def _check_lists(document: Mapping[str, Any], name: str) -> None:

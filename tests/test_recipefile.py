@@ -62,3 +62,32 @@ def test_what_is_refused(document: Any, words: str) -> None:
     with pytest.raises(InvalidRequest) as caught:
         check(document, "r.yaml")
     assert words in caught.value.message
+
+
+@pytest.mark.parametrize(
+    "document", [{}, {"componentRefs": None}, {"componentRefs": None, "constraints": {}}]
+)
+def test_no_components_are_an_empty_list(document: Any) -> None:
+    assert check(document, "r.yaml")["componentRefs"] == []
+
+
+def test_what_the_api_shows_is_what_the_command_line_prints() -> None:
+    shown = {
+        "kind": "Recipe",
+        "metadata": {"version": "v", "created": "2026-01-01T00:00:00Z"},
+        "constraints": {
+            "driver": {"version": "580"},
+            "K8s.server.version": ">= 1",
+            "x": {"value": "1", "unit": "s"},
+        },
+        "componentRefs": [{"name": "a", "order": 1, "repository": "https://c.test"}],
+    }
+    assert check(shown, "r.yaml") == {
+        "kind": "Recipe",
+        "metadata": {"version": "v"},
+        "constraints": [
+            {"name": "K8s.server.version", "value": ">= 1"},
+            {"name": "x", "value": "1", "unit": "s"},
+        ],
+        "componentRefs": [{"name": "a", "source": "https://c.test"}],
+    }
