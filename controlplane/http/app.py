@@ -22,6 +22,7 @@ from controlplane.http.lifecycle import Lifecycle
 from controlplane.http.metrics import CONTENT_TYPE, Metrics
 from controlplane.http.middleware.access_log import AccessLog
 from controlplane.http.middleware.body_limit import BodyLimit
+from controlplane.http.middleware.ending import Ending
 from controlplane.http.middleware.headers import Headers
 from controlplane.http.middleware.host import Host
 from controlplane.http.middleware.metrics import Measure
@@ -71,7 +72,7 @@ def create_app(
     for route in everything:
         app.add_route(route.path, pages.get(route.path, route.resource))
     app.add_sink(_nowhere, "/")
-    return Application(Headers(app, {"/docs": POLICY}), described)
+    return Application(Headers(Ending(app), {"/docs": POLICY}), described)
 
 
 def _own(lifecycle: Lifecycle, metrics: Metrics, routes: Iterable[Route]) -> list[Route]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
+from math import ceil
 from types import FrameType
 from typing import Any, ClassVar
 
@@ -32,7 +33,7 @@ class Worker(UvicornWorker):  # type: ignore[misc]
     async def _serve(self) -> None:
         program = self.app.program
         self.config.app = self.wsgi
-        self.config.timeout_graceful_shutdown = int(program.settings.shutdown_timeout)
+        self.config.timeout_graceful_shutdown = ceil(program.settings.shutdown_timeout)
         server = Draining(self.config, program)
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGQUIT, server.quit)
