@@ -8,10 +8,11 @@ import stat
 from aicr.errors import InvalidRequest
 
 
-def write_file(path: str, data: bytes) -> None:
+def write_file(path: str, data: bytes, flag: str = "--output") -> None:
     """Write aside and rename, so that a crash leaves the old file or the new one.
 
-    A device or pipe cannot be replaced and is written to. Raises InvalidRequest.
+    A device or pipe cannot be replaced and is written to. Raises InvalidRequest naming the flag
+    that the path came from.
     """
     try:
         # /dev/stdout may well be a regular file, but it is somebody's open file.
@@ -24,10 +25,10 @@ def write_file(path: str, data: bytes) -> None:
     except FileNotFoundError:
         parent = os.path.dirname(os.path.realpath(path))
         reason = f"there is no directory {parent}"
-        raise InvalidRequest(f'cannot write output file "{path}": {reason} (--output)') from None
+        raise InvalidRequest(f'cannot write output file "{path}": {reason} ({flag})') from None
     except (OSError, ValueError) as e:
         reason = getattr(e, "strerror", None) or str(e)
-        raise InvalidRequest(f'cannot write output file "{path}": {reason} (--output)') from None
+        raise InvalidRequest(f'cannot write output file "{path}": {reason} ({flag})') from None
 
 
 def _replace(target: str, data: bytes) -> None:

@@ -17,7 +17,6 @@ class AicrError(Exception):
     code = "INTERNAL"
     exit_code = 8
     http_status = 500
-    retryable = True
 
     def __init__(self, message: str, *, details: dict[str, object] | None = None) -> None:
         super().__init__(message)
@@ -29,33 +28,31 @@ class AicrError(Exception):
 
 
 class InvalidRequest(AicrError):
-    code, exit_code, http_status, retryable = "INVALID_REQUEST", 2, 400, False
+    code, exit_code, http_status = "INVALID_REQUEST", 2, 400
 
 
 class NotFound(AicrError):
-    code, exit_code, http_status, retryable = "NOT_FOUND", 3, 404, False
+    code, exit_code, http_status = "NOT_FOUND", 3, 404
 
 
 class Unauthorized(AicrError):
-    code, exit_code, http_status, retryable = "UNAUTHORIZED", 4, 401, False
+    code, exit_code, http_status = "UNAUTHORIZED", 4, 401
 
 
 class Timeout(AicrError):
-    code, exit_code, http_status, retryable = "TIMEOUT", 5, 504, True
+    code, exit_code, http_status = "TIMEOUT", 5, 504
 
 
 class Unavailable(AicrError):
-    code, exit_code, http_status, retryable = "SERVICE_UNAVAILABLE", 6, 503, True
+    code, exit_code, http_status = "SERVICE_UNAVAILABLE", 6, 503
 
 
 class RateLimited(AicrError):
-    code, exit_code, http_status, retryable = "RATE_LIMIT_EXCEEDED", 7, 429, True
+    code, exit_code, http_status = "RATE_LIMIT_EXCEEDED", 7, 429
 
 
 class CheckFailed(AicrError):
     """A validation that ran and did not pass; AICR exits 8 for it."""
-
-    retryable = False
 
 
 class Internal(AicrError):

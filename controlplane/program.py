@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from aicr import catalog as catalogs
+from aicr.catalog import Catalog
 from aicr.errors import AicrError
 from controlplane.http.app import Service, create_app
 from controlplane.http.lifecycle import Lifecycle
@@ -15,6 +16,15 @@ from controlplane.services.aicr.answers import Answers
 from controlplane.services.aicr.models import SCHEMAS
 from controlplane.services.aicr.requests import allowlists
 from controlplane.services.aicr.routes import routes
+
+
+def load(settings: Settings) -> tuple[Catalog, dict[str, list[str]]]:
+    """The catalog, and what of it may be asked for.
+
+    Raises AicrError when there is no catalog, or an allowlist names no value of it.
+    """
+    catalog = catalogs.load(settings.data or None)
+    return catalog, allowlists(catalog, settings.allowed)
 
 
 class Program:
@@ -31,8 +41,7 @@ class Program:
         self.described = application.described
 
     def _load(self) -> Answers:
-        catalog = catalogs.load(self.settings.data or None)
-        allowed = allowlists(catalog, self.settings.allowed)
+        catalog, allowed = load(self.settings)
         return Answers(catalog, allowed, self.settings.cache_bytes, self._metrics)
 
     def reload(self) -> None:

@@ -81,8 +81,8 @@ class _Gunicorn(BaseApplication):  # type: ignore[misc]
 
 def serve(settings: Settings) -> None:
     """Serve until a signal ends it. Raises AicrError when the settings or the catalog are wrong."""
-    from controlplane.program import Program
+    from controlplane.program import load
 
     set_level(settings.log_level)
-    Program(settings)  # what cannot start says so here, once, and not from every worker
+    load(settings)  # what cannot start says so here, once, and not from every worker
     _Gunicorn(settings).run()

@@ -62,7 +62,9 @@ def _check_paths(files: list[BundleFile]) -> None:
         parts = path.split("/")
         above = {"/".join(parts[:i]) for i in range(1, len(parts))}
         for name in above & {*seen, checksums.NAME, signature.NAME}:
-            raise InvalidRequest(f'invalid component name "{name}": the bundle has a file of it')
+            raise InvalidRequest(
+                f'invalid component name "{name}": the bundle has a file of that name'
+            )
 
 
 def _data(catalog: Catalog) -> list[BundleFile]:

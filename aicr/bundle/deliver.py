@@ -89,14 +89,15 @@ def _untar(archive: str, directory: str) -> str:
 def deliver(files: Sequence[BundleFile], to: Delivery) -> str:
     """Bring the files there; returns the reference that pins an artifact, '' for files on disk.
 
-    Raises InvalidRequest, Unauthorized or Unavailable; then nothing is half there.
+    Raises InvalidRequest, Unauthorized or Unavailable; then nothing is half there. Only the file
+    for the reference comes after the push, which it names.
     """
     if to.remote:
         reference, made = push.reference(to.target), oci.artifact(files)
         push.push(made, reference, plain_http=to.plain_http, insecure_tls=to.insecure_tls)
         pinned = f"{reference.name}@{made.digest}"
         if to.image_refs:
-            write_file(to.image_refs, f"{pinned}\n".encode())
+            write_file(to.image_refs, f"{pinned}\n".encode(), "--image-refs")
         return pinned
     if to.target.startswith(LAYOUT):
         made = oci.artifact(files)

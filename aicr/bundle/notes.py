@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from aicr.bundle import scheduling
-from aicr.bundle.deployers import READ_A_REPOSITORY
+from aicr.bundle.deployers import PLACEHOLDER_REPO, READ_A_REPOSITORY
 from aicr.bundle.options import Options
 from aicr.bundle.selection import Selection
 from aicr.bundle.settings import Setting, enabled
@@ -25,7 +25,7 @@ def notes_of(
 ) -> Iterator[str]:
     """One sentence each. Raises InvalidRequest where the registry calls it an error."""
     for setting in selection.hidden:
-        yield f"{setting} has no effect: {setting.component} is also named otherwise"
+        yield f"{setting} has no effect: other settings name the component otherwise; use one name"
     yield from _unknown_keys(recipe)
     yield from _checks(catalog, recipe, selection.refs, options)
     yield from _dependencies(selection.refs)
@@ -33,7 +33,10 @@ def notes_of(
     if options.repo and options.deployer not in READ_A_REPOSITORY:
         yield f"--repo has no effect: {options.deployer} reads no repository"
     if options.deployer in READ_A_REPOSITORY and not options.repo:
-        yield "no --repo was given: put your repository in place of YOUR-ORG/YOUR-REPO"
+        yield (
+            f"no --repo was given: put your repository in place of {PLACEHOLDER_REPO} "
+            "in every file, or make the bundle again with --repo"
+        )
     for name in unknown_overlays(catalog, recipe):
         yield f"the recipe was made with overlay {name}, which this catalog does not have (--data)"
 

@@ -61,6 +61,8 @@ def push(made: Artifact, to: Reference, *, plain_http: bool, insecure_tls: bool)
 
 
 def _client(to: Reference, plain_http: bool, insecure_tls: bool) -> tuple[Any, Any]:
+    import inspect
+
     try:
         import oras.client
         import oras.container
@@ -68,8 +70,6 @@ def _client(to: Reference, plain_http: bool, insecure_tls: bool) -> tuple[Any, A
         words = "pushing to a registry needs the oras client: pip install 'aicr[oras]'"
         raise InvalidRequest(f"{SCHEME}{to}: {words}") from None
     client = oras.client.OrasClient(insecure=plain_http, tls_verify=not insecure_tls)
-    import inspect
-
     # Its own requests are made six times over two minutes; who waits for a push wants to know now.
     client.do_request = partial(inspect.unwrap(oras.client.OrasClient.do_request), client)
     container = oras.container.Container(str(to))

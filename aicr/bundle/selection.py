@@ -69,7 +69,9 @@ def _override_keys(catalog: Catalog, name: str) -> list[str]:
 def _check_names(ref: Mapping[str, Any]) -> None:
     name = ref["name"]
     if name in _RESERVED:
-        raise InvalidRequest(f'invalid component name "{name}": bundles have a directory of theirs')
+        raise InvalidRequest(
+            f'invalid component name "{name}": bundles have a directory of that name'
+        )
     if not _NAME.match(name) or ".." in name or len(name) > _NAME_LENGTH:
         raise InvalidRequest(
             f'invalid component name "{name}": must be lower-case letters, digits, "-" and ".", '
@@ -92,7 +94,7 @@ def _settings(
     below, twice = groups(options.values, keys)
     if twice:
         raise InvalidRequest(
-            f"{twice[0]}: {twice[0].component} is also named otherwise in the file"
+            f"{twice[0]}: the file names the component twice, by its name and by a short key"
         )
     above, hidden = groups(options.settings, keys)
     both = {name: below.get(name, []) + above.get(name, []) for name in {**below, **above}}

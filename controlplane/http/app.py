@@ -62,8 +62,6 @@ def create_app(
         Slashes(),
     ]
     app = asgi.App(middleware=middleware)
-    app.req_options.strip_url_path_trailing_slash = False
-    app.req_options.keep_blank_qs_values = True
     problems.install(app, metrics)
     routes = [route for service in services for route in service.routes]
     everything = [*_own(lifecycle, metrics, routes), *routes, *_DESCRIBING]

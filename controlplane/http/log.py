@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import atexit
 import sys
+import threading
 import traceback
 from datetime import UTC, datetime
 from typing import Any
@@ -46,6 +47,7 @@ def write(line: str) -> None:
 
 
 _waiting: list[str] = []
+_writing = threading.Lock()
 _SECONDS = 0.05
 _LINES = 200
 
@@ -63,12 +65,14 @@ def soon(line: str) -> None:
 
 
 def flush() -> None:
-    """Write what waits."""
-    if _waiting:
-        text = "\n".join((*_waiting, ""))
-        _waiting.clear()
-        sys.stderr.buffer.write(text.encode("utf-8", "backslashreplace"))
-        sys.stderr.buffer.flush()
+    """Write what waits. A reload logs from a thread of its own, hence the lock."""
+    with _writing:
+        count = len(_waiting)
+        if count:
+            text = "\n".join((*_waiting[:count], ""))
+            del _waiting[:count]
+            sys.stderr.buffer.write(text.encode("utf-8", "backslashreplace"))
+            sys.stderr.buffer.flush()
 
 
 atexit.register(flush)

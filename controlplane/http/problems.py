@@ -80,7 +80,7 @@ def answer(req: Request, resp: Response, problem: Problem) -> None:
     """Make the response this problem."""
     resp.status = str(problem.status)
     resp.content_type = falcon.MEDIA_JSON
-    resp.data = body(problem, getattr(req.context, "request_id", ""))
+    resp.data = body(problem, _id(req))
     resp.set_headers(problem.headers)
 
 

@@ -51,6 +51,7 @@ class Draining(Server):
         self._program = program
         self._loop = asyncio.get_running_loop()
         self._reloading: set[asyncio.Task[None]] = set()
+        self._one_reload = asyncio.Lock()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         self._program.lifecycle.reason = "shutting down"
@@ -68,6 +69,10 @@ class Draining(Server):
 
     def reload(self) -> None:
         """Swap the catalog; requests go on meanwhile."""
-        task = self._loop.create_task(asyncio.to_thread(self._program.reload))
+        task = self._loop.create_task(self._reload())
         self._reloading.add(task)
         task.add_done_callback(self._reloading.discard)
+
+    async def _reload(self) -> None:
+        async with self._one_reload:  # in the order of the signals: the last one is what counts
+            await asyncio.to_thread(self._program.reload)

@@ -1,3 +1,4 @@
+{% from "templates/bundle/_options.sh" import options -%}
 #!/usr/bin/env bash
 # Deploys this bundle, component by component, in order. Made by aicr; see README.md.
 set -euo pipefail
@@ -14,30 +15,7 @@ usage() {
   echo "usage: deploy.sh [--no-wait] [--best-effort] [--retries N]"
 }
 
-while (($#)); do
-  case $1 in
-    --no-wait) WAIT=() ;;
-    --best-effort) BEST_EFFORT=true ;;
-    --retries)
-      if [[ ! ${2-} =~ ^[0-9]+$ ]]; then
-        echo "--retries needs a number that is not negative, not '${2-}'" >&2
-        exit 1
-      fi
-      RETRIES=$2
-      shift
-      ;;
-    -h | --help)
-      usage
-      exit 0
-      ;;
-    *)
-      echo "unknown option: $1" >&2
-      usage >&2
-      exit 1
-      ;;
-  esac
-  shift
-done
+{{ options([("--no-wait", "WAIT=()"), ("--best-effort", "BEST_EFFORT=true")], "--retries", "RETRIES", "a number that is not negative") }}
 
 # A chart is looked for in the working directory first: be where there is none.
 WORK=$(mktemp -d)

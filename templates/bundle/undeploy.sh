@@ -1,3 +1,4 @@
+{% from "templates/bundle/_options.sh" import options -%}
 #!/usr/bin/env bash
 # Removes what deploy.sh installed, last component first. Made by aicr; see README.md.
 set -euo pipefail
@@ -21,30 +22,7 @@ usage() {
   echo "usage: undeploy.sh [--keep-namespaces] [--delete-pvcs] [--timeout SECONDS]"
 }
 
-while (($#)); do
-  case $1 in
-    --keep-namespaces) KEEP_NAMESPACES=true ;;
-    --delete-pvcs) DELETE_PVCS=true ;;
-    --timeout)
-      if [[ ! ${2-} =~ ^[0-9]+$ ]]; then
-        echo "--timeout needs a number of seconds, not '${2-}'" >&2
-        exit 1
-      fi
-      TIMEOUT=$2
-      shift
-      ;;
-    -h | --help)
-      usage
-      exit 0
-      ;;
-    *)
-      echo "unknown option: $1" >&2
-      usage >&2
-      exit 1
-      ;;
-  esac
-  shift
-done
+{{ options([("--keep-namespaces", "KEEP_NAMESPACES=true"), ("--delete-pvcs", "DELETE_PVCS=true")], "--timeout", "TIMEOUT", "a number of seconds") }}
 
 for tool in {{ tools | join(" ") }}; do
   if ! command -v "$tool" >/dev/null; then

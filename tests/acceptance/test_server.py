@@ -21,6 +21,7 @@ import pytest
 import requests
 
 from tests.acceptance.server import DEADLINE, Server, until
+from tests.controlplane.test_program import OVERLAY
 
 CRITERIA_YAML = """kind: RecipeCriteria
 apiVersion: aicr.nvidia.com/v1alpha1
@@ -414,15 +415,6 @@ def test_workers_share_metrics(tmp_path: Path) -> None:
 
         assert {total() for _ in range(20)} == {40.0}
     assert server.process.returncode == 0
-
-
-OVERLAY = """kind: RecipeMetadata
-apiVersion: aicr.nvidia.com/v1alpha1
-metadata: {{name: acme}}
-spec:
-  criteria: {{service: eks}}
-  constraints: [{{name: Acme.level, value: "{value}"}}]
-"""
 
 
 def test_hangup_swaps_the_catalog(tmp_path: Path, external: Any) -> None:

@@ -547,11 +547,15 @@ class TestNotes:
                 {"set": ["k:a=1"]},
                 "is a kustomization",
             ),
-            ([{"name": "deploy.sh"}], {}, "the bundle has a file of it"),
-            ([{"name": "checksums.txt"}], {}, "the bundle has a file of it"),
-            ([{"name": "helmfile.yaml"}], {"deployer": "helmfile"}, "the bundle has a file of it"),
-            ([{"name": "data"}], {}, "bundles have a directory of theirs"),
-            ([{"name": "attestation"}], {}, "bundles have a directory of theirs"),
+            ([{"name": "deploy.sh"}], {}, "the bundle has a file of that name"),
+            ([{"name": "checksums.txt"}], {}, "the bundle has a file of that name"),
+            (
+                [{"name": "helmfile.yaml"}],
+                {"deployer": "helmfile"},
+                "the bundle has a file of that name",
+            ),
+            ([{"name": "data"}], {}, "bundles have a directory of that name"),
+            ([{"name": "attestation"}], {}, "bundles have a directory of that name"),
         ],
     )
     def test_refused(

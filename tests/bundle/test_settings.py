@@ -172,7 +172,10 @@ class TestValuesFiles:
         [
             ("nope: {a: 1}", "--values nope:a=1 has no effect: the recipe has no component 'nope'"),
             ("gpu-operator: {a: {x: {deep: 1}}}", "a.x of gpu-operator is no map"),
-            ("gpu-operator: {a: 1}\ngpuoperator: {b: 1}", "is also named otherwise in the file"),
+            (
+                "gpu-operator: {a: 1}\ngpuoperator: {b: 1}",
+                "the file names the component twice, by its name and by a short key",
+            ),
             ("gpu-operator: 1", "gpu-operator must be a map of Helm values"),
             ("gpu-operator: {}", "and not empty"),
             ("[1]", "must be a map from component to Helm values"),

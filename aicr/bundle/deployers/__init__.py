@@ -9,6 +9,8 @@ from types import ModuleType
 DEFAULT = "helm"
 # Those whose controller pulls the bundle from Git (--repo).
 READ_A_REPOSITORY = ("argocd", "flux")
+# Where their controller reads from when nobody said.
+PLACEHOLDER_REPO = "https://github.com/YOUR-ORG/YOUR-REPO.git"
 DEPLOYERS = ("argocd", "flux", "helm", "helmfile")
 
 

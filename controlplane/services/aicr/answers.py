@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from datetime import UTC, datetime
 from hashlib import sha256
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from aicr import jsonio
 from aicr._version import __version__
@@ -54,6 +54,8 @@ class Answers:
     def recipe(self, asked: Asked, as_result: bool) -> Answer:
         """The recipe: the seed's document, or exactly what `aicr recipe --format json` prints."""
 
+        question = ("recipe", as_result, _key(asked))
+
         def compile_it() -> Answer:
             recipe = self._resolve(asked)
             result = recipe.document(__version__)
@@ -61,20 +63,21 @@ class Answers:
                 data = jsonio.pretty(result).encode()
             else:
                 data = jsonio.line(api_recipe(self.catalog, result, _now()))
-            return self._answer(data, ("recipe", as_result, asked), recipe.messages)
+            return self._answer(data, question, recipe.messages)
 
-        return self._kept(("recipe", as_result, _key(asked)), compile_it, asked)
+        return self._kept(question, compile_it, asked)
 
     def query(self, asked: Asked, selector: str) -> Answer:
         """One value of the hydrated recipe. Raises NotFound."""
 
+        question = ("query", selector, _key(asked))
+
         def compile_it() -> Answer:
             recipe = self._resolve(asked)
             value = select(hydrate(self.catalog, recipe, __version__), selector)
-            identity = ("query", selector, asked)
-            return self._answer(jsonio.line(value), identity, recipe.messages)
+            return self._answer(jsonio.line(value), question, recipe.messages)
 
-        return self._kept(("query", selector, _key(asked)), compile_it, asked)
+        return self._kept(question, compile_it, asked)
 
     def _kept(self, key: Hashable, compile_it: Callable[[], Answer], asked: Asked) -> Answer:
         check_allowed(self.allowed, asked.criteria.values)
@@ -92,9 +95,9 @@ class Answers:
         told = (*self.catalog.warnings, *asked.warnings, *recipe.warnings)
         return recipe._replace(warnings=told)
 
-    def _answer(self, data: bytes, identity: Any, warnings: Iterable[str]) -> Answer:
+    def _answer(self, data: bytes, question: Hashable, warnings: Iterable[str]) -> Answer:
         # Weak: the same question to the same catalog, whichever worker compiled it and when.
-        name = repr((__version__, self.catalog.digest, identity[:2], _key(identity[2]))).encode()
+        name = repr((__version__, self.catalog.digest, question)).encode()
         return Answer(data, f'W/"{sha256(name).hexdigest()[:32]}"', header_of(warnings))
 
 

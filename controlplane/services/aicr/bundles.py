@@ -20,7 +20,7 @@ from aicr.errors import AicrError, InvalidRequest
 from controlplane.http.bodies import NAME
 from controlplane.http.problems import Problem, about
 from controlplane.services.aicr.answers import Answer, header_of
-from controlplane.services.aicr.requests import check_allowed
+from controlplane.services.aicr.requests import check_allowed, whole_number
 
 FILENAME = "bundles.zip"
 # What the seed promises of the API; the command line knows more.
@@ -58,10 +58,10 @@ class Parameter(NamedTuple):
 
 
 def _nodes(values: list[str]) -> int:
-    word = values[0].strip()
-    if not (word.isascii() and word.isdigit() and len(word) <= 18):
+    count = whole_number(values[0].strip())
+    if count is None:
         raise Problem(400, "nodes must be a non-negative integer")
-    return int(word)
+    return count
 
 
 def _deployer(values: list[str]) -> str:

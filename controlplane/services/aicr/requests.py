@@ -15,7 +15,8 @@ from controlplane.http.problems import Problem
 
 NODES = "nodes"
 # Whoever reads the recipe may have 64 bits for it.
-_MAX_NODES = 10**18
+_MAX_DIGITS = 18
+_MAX_NODES = 10**_MAX_DIGITS
 # Fields with an allowlist, in the order in which they are checked, and what errors call them.
 _CHECKED = {"accelerator": "accelerator", "service": "service", "intent": "intent", "os": "OS"}
 
@@ -75,13 +76,18 @@ def _nodes(text: str) -> int:
     word = text.strip()
     if not word:
         return 0
-    if not word.removeprefix("-").isascii() or not word.removeprefix("-").isdigit():
+    count = whole_number(word.removeprefix("-"))
+    if count is None:
         raise InvalidRequest(f"invalid nodes value: {text[:100]}")
-    if len(word) > 18:
-        raise InvalidRequest(f"invalid nodes value: {word[:100]}")
-    if int(word) < 0:
+    if word.startswith("-") and count:
         raise InvalidRequest(f"invalid nodes count: {word} (must be >= 0)")
-    return int(word)
+    return count
+
+
+def whole_number(text: str) -> int | None:
+    """A count in decimal digits; None for anything else, and for more than anybody counts."""
+    plain = text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS
+    return int(text) if plain else None
 
 
 def from_body(catalog: Catalog, document: Any, fold_keys: bool) -> Asked:

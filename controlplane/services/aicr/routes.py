@@ -25,9 +25,10 @@ RESULT_TYPE = "application/vnd.nvidia.aicr.reciperesult+json"
 
 def routes(current: Current) -> tuple[Route, ...]:
     """The routes over whatever catalog is current when a request comes."""
+    fields = current().catalog.fields
     return (
-        Route("/v1/recipe", Recipe(current), **spec.RECIPE),
-        Route("/v1/query", Query(current), **spec.QUERY),
+        Route("/v1/recipe", Recipe(current), **spec.recipe(fields)),
+        Route("/v1/query", Query(current), **spec.query(fields)),
         Route("/v1/bundle", Bundle(current), **spec.BUNDLE),
     )
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+from aicr.criteria import ANY, SYNONYMS, Field
 from controlplane.services.aicr.bundles import PARAMETERS
 
 _REPEATABLE = ("set", *(name for name in PARAMETERS if name.endswith(("selector", "toleration"))))
-_SERVICES = "eks, gke, aks, oke, kind, any"
 
 
 def _parameter(name: str, text: str, schema: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -15,15 +16,19 @@ def _parameter(name: str, text: str, schema: dict[str, Any] | None = None) -> di
     return {"name": name, "in": "query", "description": text, "required": False, "schema": shape}
 
 
-_CRITERIA = [
-    _parameter("service", f"Kubernetes service: {_SERVICES}."),
-    _parameter("accelerator", "GPU model: h100, gb200, b200, a100, l40, any."),
-    _parameter("gpu", "The same as accelerator."),
-    _parameter("intent", "Workload: training, inference, any."),
-    _parameter("os", "Node OS: ubuntu, rhel, cos, amazonlinux, any."),
-    _parameter("platform", "Platform on top: dynamo, kubeflow, any."),
-    _parameter("nodes", "Number of GPU nodes; 0 is any.", {"type": "integer", "minimum": 0}),
-]
+def _criteria(fields: Mapping[str, Field]) -> list[dict[str, Any]]:
+    """The fields of a catalog with the values that it declares, their synonyms, and a count."""
+    of_fields = [
+        _parameter(
+            f.name, f"{f.summary[:1].upper()}{f.summary[1:]}: {', '.join([*f.values, ANY])}."
+        )
+        for f in fields.values()
+    ]
+    synonyms = [_parameter(name, f"The same as {target}.") for name, target in SYNONYMS.items()]
+    nodes = {"type": "integer", "minimum": 0}
+    return [*of_fields, *synonyms, _parameter("nodes", "Number of GPU nodes; 0 is any.", nodes)]
+
+
 _KIND = _parameter(
     "kind",
     "Recipe, or RecipeResult for exactly what the command line prints.",
@@ -48,27 +53,36 @@ _BOTH = ("application/json", "application/x-yaml")
 _RECIPE_ANSWER = {"200": _json(_ref("Recipe"), "The recipe."), "304": {"description": "Unchanged."}}
 _VALUE = {"200": _json({}, "The value."), "304": {"description": "Unchanged."}}
 
-RECIPE: dict[str, Any] = {
-    "summary": "Compile criteria into a recipe",
-    "operations": {
-        "get": {"parameters": [*_CRITERIA, _KIND], "responses": _RECIPE_ANSWER},
-        "post": {
-            "parameters": [_KIND],
-            "requestBody": _body(_ref("RecipeCriteria"), *_BOTH),
-            "responses": {"200": _RECIPE_ANSWER["200"]},
+
+def recipe(fields: Mapping[str, Field]) -> dict[str, Any]:
+    """What the route of recipes says of itself, for a catalog with these criteria fields."""
+    return {
+        "summary": "Compile criteria into a recipe",
+        "operations": {
+            "get": {"parameters": [*_criteria(fields), _KIND], "responses": _RECIPE_ANSWER},
+            "post": {
+                "parameters": [_KIND],
+                "requestBody": _body(_ref("RecipeCriteria"), *_BOTH),
+                "responses": {"200": _RECIPE_ANSWER["200"]},
+            },
         },
-    },
-}
-QUERY: dict[str, Any] = {
-    "summary": "One value of a recipe with all Helm values merged",
-    "operations": {
-        "get": {"parameters": [*_CRITERIA, _SELECTOR], "responses": _VALUE},
-        "post": {
-            "requestBody": _body(_ref("QueryRequest"), *_BOTH),
-            "responses": {"200": _VALUE["200"]},
+    }
+
+
+def query(fields: Mapping[str, Field]) -> dict[str, Any]:
+    """The same of the route of queries."""
+    return {
+        "summary": "One value of a recipe with all Helm values merged",
+        "operations": {
+            "get": {"parameters": [*_criteria(fields), _SELECTOR], "responses": _VALUE},
+            "post": {
+                "requestBody": _body(_ref("QueryRequest"), *_BOTH),
+                "responses": {"200": _VALUE["200"]},
+            },
         },
-    },
-}
+    }
+
+
 _ZIP = {"schema": {"type": "string", "contentMediaType": "application/zip"}}
 BUNDLE: dict[str, Any] = {
     "summary": "Make a deployable bundle of a recipe",
