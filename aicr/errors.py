@@ -39,6 +39,28 @@ class Unauthorized(AicrError):
     code, exit_code, http_status = "UNAUTHORIZED", 4, 401
 
 
+class Forbidden(AicrError):
+    """Known, and not allowed."""
+
+    code, exit_code, http_status = "FORBIDDEN", 4, 403
+
+
+class Conflict(AicrError):
+    """What is there does not fit what was asked: stale, taken, used, locked or protected."""
+
+    code, exit_code, http_status = "CONFLICT", 2, 409
+
+
+class Gone(AicrError):
+    code, exit_code, http_status = "GONE", 3, 410
+
+
+class Full(AicrError):
+    """No room to store anything."""
+
+    code, exit_code, http_status = "INSUFFICIENT_STORAGE", 6, 507
+
+
 class Timeout(AicrError):
     code, exit_code, http_status = "TIMEOUT", 5, 504
 

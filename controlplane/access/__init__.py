@@ -1,0 +1,1 @@
+"""Who may do what: credentials, scopes, resource policies, and the resources that hold them."""

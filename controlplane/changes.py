@@ -1,0 +1,104 @@
+"""The one way in which desired state changes: create, update, delete, each with audit and event.
+
+REST handlers call these inside a transaction; stages of a plan come through here too. `observe`
+writes what was seen of a resource, which is no change of desired state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import uuid4
+
+from aicr.errors import Conflict
+from controlplane.address import parse
+from controlplane.kinds import Kinds
+from controlplane.state.protocol import Actor, Json, Resource, Transaction
+
+CREATED, UPDATED, DELETED, STATUS = "created", "updated", "deleted", "status"
+
+
+class Changes:
+    """Changes of one transaction by one actor."""
+
+    def __init__(self, tx: Transaction, kinds: Kinds, actor: Actor) -> None:
+        self.tx, self.kinds, self.actor = tx, kinds, actor
+
+    def create(
+        self, address: str, spec: Json, status: Json | None = None, *, uid: str = ""
+    ) -> Resource:
+        """A resource that is not there yet. Raises Conflict when it is.
+
+        A deleted resource that a plan still manages comes back as what was created.
+        """
+        known = self.tx.get(address, deleted=True)
+        if known is not None and known.exists:
+            raise Conflict(f"{address} exists already")
+        applied = None if known is None else known.applied
+        protected = known is not None and known.protected
+        now = self.tx.now
+        made = Resource(
+            address, uid or str(uuid4()), spec, applied, status or {}, protected, 0, now, now
+        )
+        return self._write(made, CREATED, {"spec": spec})
+
+    def update(
+        self, resource: Resource, *, spec: Json | None = None, status: Json | None = None
+    ) -> Resource:
+        """A resource with another spec, another status, or both."""
+        changed = resource._replace(
+            spec=resource.spec if spec is None else spec,
+            status=resource.status if status is None else status,
+            updated=self.tx.now,
+        )
+        return self._write(changed, UPDATED, {"spec": changed.spec})
+
+    def delete(self, resource: Resource) -> None:
+        """Raises Conflict when the resource is protected.
+
+        One that a plan manages stays known as deleted, so that the next plan can tell.
+        """
+        if resource.protected:
+            raise Conflict(
+                f"{resource.address} is protected: aicr state unprotect {resource.address} lifts it"
+            )
+        if resource.applied is None:
+            self.forget(resource)
+            return
+        gone = resource._replace(spec=None, status={}, updated=self.tx.now)
+        self._write(gone, DELETED, {})
+
+    def forget(self, resource: Resource) -> None:
+        """Remove a resource and everything that is known of it."""
+        self.tx.purge(resource.address)
+        self._tell(DELETED, resource.address, {})
+
+    def put(self, resource: Resource, type_: str) -> Resource:
+        """A resource exactly as given, as a plan wants it."""
+        return self._write(resource, type_, {"spec": resource.spec})
+
+    def _write(self, resource: Resource, type_: str, detail: Mapping[str, Any]) -> Resource:
+        stored = self.tx.put(resource, lookups(self.kinds, resource))
+        self._tell(type_, resource.address, detail)
+        return stored
+
+    def _tell(self, type_: str, address: str, detail: Json) -> None:
+        serial = self.tx.advance()
+        self.tx.event(type_, address, {"serial": serial})
+        self.tx.record(self.actor, type_, address, detail)
+
+
+def observe(tx: Transaction, kinds: Kinds, resource: Resource, status: Json) -> Resource:
+    """What was seen of a resource: neither audited nor a change of what is wanted."""
+    seen = resource._replace(status=status)
+    stored = tx.put(seen, lookups(kinds, seen))
+    tx.event(STATUS, resource.address, dict(status))
+    return stored
+
+
+def lookups(kinds: Kinds, resource: Resource) -> tuple[Any, ...]:
+    """The lookups of a resource by its kind; a deleted one is not found."""
+    if resource.spec is None:
+        return ()
+    kind = kinds[parse(resource.address).kind]
+    return tuple(kind.lookups(resource.spec, resource.status))

@@ -1,0 +1,38 @@
+"""The engine as one process holds it: a store, what kinds there are, and what secrets need.
+
+Handlers and commands read with `read`, and change with `change`; nobody else writes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TypeVar
+
+from controlplane.changes import Changes
+from controlplane.kinds import Kinds
+from controlplane.state.protocol import Actor, Reader, Store, Transaction
+from controlplane.vault import Vault
+
+T = TypeVar("T")
+
+
+class Engine:
+    def __init__(self, store: Store, kinds: Kinds, vault: Vault) -> None:
+        self.store, self.kinds, self.vault = store, kinds, vault
+
+    async def read(self, work: Callable[[Reader], T]) -> T:
+        """What `work` makes of one consistent state, in a thread."""
+        return await asyncio.to_thread(self.store.read, work)
+
+    async def change(self, actor: Actor, work: Callable[[Changes], T]) -> T:
+        """`work` as one transaction, durable when this returns. It runs on the writer's thread, so
+        that what it reads cannot change before what it writes."""
+        return await asyncio.wrap_future(self.store.submit(self._changing(actor, work)))
+
+    def change_now(self, actor: Actor, work: Callable[[Changes], T]) -> T:
+        """The same, for commands."""
+        return self.store.write(self._changing(actor, work))
+
+    def _changing(self, actor: Actor, work: Callable[[Changes], T]) -> Callable[[Transaction], T]:
+        return lambda tx: work(Changes(tx, self.kinds, actor))

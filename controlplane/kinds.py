@@ -1,0 +1,50 @@
+"""What kinds of resources there are, as data: the engine knows nothing else about any of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
+
+from pydantic import BaseModel
+
+Spec = Mapping[str, Any]
+
+
+class Lookup(NamedTuple):
+    """A second way to find a resource: a field of its kind and the value it has there."""
+
+    field: str
+    value: str
+
+
+def _no_lookups(spec: Spec, status: Spec) -> Iterable[Lookup]:
+    return ()
+
+
+class Kind(NamedTuple):
+    """A kind of resource.
+
+    Paths are dotted keys of the spec. `immutable` paths force a replacement when they change;
+    `references` name the kind whose resource a path names (text, or a list of texts); `secrets`
+    hold references to secret values; at `recipe` stand AICR criteria, whose compiled stack becomes
+    part of the desired state. `lookups` are found in the store without reading every resource.
+    """
+
+    path: str
+    model: type[BaseModel]
+    summary: str
+    immutable: frozenset[str] = frozenset()
+    references: Mapping[str, str] = {}
+    secrets: frozenset[str] = frozenset()
+    recipe: str = ""
+    lookups: Callable[[Spec, Spec], Iterable[Lookup]] = _no_lookups
+    # What the reconciler should keep running for a spec; None: nothing runs for this kind.
+    instances: Callable[[Spec], Mapping[str, Any]] | None = None
+
+
+Kinds = Mapping[str, Kind]
+
+
+def table(*kinds: Kind) -> dict[str, Kind]:
+    """Kinds by path."""
+    return {kind.path: kind for kind in kinds}

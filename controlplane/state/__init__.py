@@ -1,0 +1,1 @@
+"""The state store: values and protocols, one SQL implementation, migrations."""
