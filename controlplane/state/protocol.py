@@ -27,7 +27,9 @@ class Meta(NamedTuple):
     # Digest of the last audit entry.
     audit_head: str
     # Digest of the plan that was applied last.
-    parent: str = ""
+    parent: str
+    # How many audit entries there are.
+    audit_count: int
 
 
 class Resource(NamedTuple):

@@ -1,0 +1,7 @@
+"""Every kind of resource there is: what each service brings, put together."""
+
+from __future__ import annotations
+
+from controlplane.kinds import Kind
+
+KINDS: dict[str, Kind] = {}

@@ -1,0 +1,113 @@
+"""AICR_HOME: where a local server keeps its state, its keys and its own credential.
+
+    state.db          the state, unless --state says where it is
+    keys/ring.json    keys that secrets are encrypted with
+    admin.token       the bearer of the commands on this host
+
+Directories have mode 0700 and files 0600, whatever the umask.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable
+
+from aicr.errors import InvalidRequest
+from controlplane.vault import Vault, new_key, ring_of, ring_text
+
+VARIABLE = "AICR_HOME"
+STATE, RING, TOKEN = "state.db", "keys/ring.json", "admin.token"
+_TOKEN_BYTES = 32
+
+
+class Home:
+    """A directory of one user; made when something is first put there."""
+
+    def __init__(self, path: str) -> None:
+        self.path = os.path.abspath(path)
+
+    @property
+    def state(self) -> str:
+        """Where the state is when nobody says otherwise."""
+        return self._in(STATE)
+
+    @property
+    def ring(self) -> str:
+        return self._in(RING)
+
+    def make(self) -> None:
+        """Make the directory. Raises InvalidRequest."""
+        self._directory(self.path)
+
+    def vault(self) -> Vault:
+        """The vault under the key ring of this home, which is made when there is none."""
+        text = self._once(RING, lambda: ring_text((new_key(),)))
+        return Vault(ring_of(text.encode(), self.ring))
+
+    def token(self) -> str:
+        """The credential of the commands on this host, made when there is none."""
+        return self._once(
+            TOKEN, lambda: f"aicr-admin-{secrets.token_urlsafe(_TOKEN_BYTES)}\n"
+        ).strip()
+
+    def known_token(self) -> str:
+        """The credential, or nothing when no server ever ran from this home."""
+        try:
+            with open(self._in(TOKEN), encoding="ascii") as f:
+                return f.read().strip()
+        except (OSError, ValueError):
+            return ""
+
+    def replace(self, name: str, text: str) -> None:
+        """Put a private file in place of another, whole."""
+        staged = self._staged(name, text)
+        os.replace(staged, self._in(name))
+
+    def _once(self, name: str, make: Callable[[], str]) -> str:
+        """The text of a private file. Of several processes that make it, one wins."""
+        path = self._in(name)
+        try:
+            if not os.path.exists(path):
+                self._link(self._staged(name, make()), path)
+            with open(path, encoding="utf-8") as f:
+                return f.read()
+        except OSError as e:
+            raise InvalidRequest(f"{path}: {e.strerror} ({VARIABLE})") from None
+
+    def _link(self, staged: str, path: str) -> None:
+        try:
+            os.link(staged, path)  # fails where a rename would replace what another one made
+        except FileExistsError:
+            pass
+        finally:
+            os.unlink(staged)
+
+    def _staged(self, name: str, text: str) -> str:
+        path = self._in(name)
+        self._directory(os.path.dirname(path))
+        staged = f"{path}.{secrets.token_hex(8)}"
+        handle = os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        with open(handle, "w", encoding="utf-8") as f:
+            os.fchmod(f.fileno(), 0o600)
+            f.write(text)
+            f.flush()
+            os.fsync(f.fileno())
+        return staged
+
+    def _directory(self, path: str) -> None:
+        try:
+            missing = not os.path.isdir(path)
+            os.makedirs(path, mode=0o700, exist_ok=True)
+            if missing:
+                os.chmod(path, 0o700)
+        except OSError as e:
+            raise InvalidRequest(f"{path}: {e.strerror} ({VARIABLE})") from None
+
+    def _in(self, name: str) -> str:
+        return os.path.join(self.path, name)
+
+
+def home() -> Home:
+    """$AICR_HOME, or ~/.aicr."""
+    return Home(os.environ.get(VARIABLE) or os.path.join(os.path.expanduser("~"), ".aicr"))

@@ -1,0 +1,282 @@
+"""A batch of transactions that commit together, each whole or not at all.
+
+Nothing is written while units run: every unit keeps its rows aside, its reads look there first,
+then at what earlier units of the batch have left, then at the database. A unit that raises leaves
+nothing, without savepoints; the others are flushed with a handful of statements.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from sqlalchemy import Connection, Table, and_, bindparam, delete, insert
+from sqlalchemy.sql import Delete
+
+from controlplane.failpoints import hit
+from controlplane.kinds import Lookup
+from controlplane.state import rows
+from controlplane.state.protocol import (
+    Actor,
+    Entry,
+    Event,
+    Json,
+    Lease,
+    Meta,
+    Remembered,
+    Resource,
+    Secret,
+    Step,
+    StoredPlan,
+)
+from controlplane.state.reader import SqlReader
+from controlplane.state.tables import (
+    AUDIT,
+    EVENTS,
+    JOURNAL,
+    LEASES,
+    LOOKUPS,
+    META,
+    PLANS,
+    REMEMBERED,
+    RESOURCES,
+    SECRETS,
+)
+
+Rows = dict[Any, dict[str, Any] | None]
+# Tables whose rows are replaced by key, in the order in which they are flushed.
+_KEYED = (RESOURCES, PLANS, JOURNAL, LEASES, SECRETS, REMEMBERED)
+
+
+class Overlay:
+    """Rows by table and key (None: deleted) over those of a layer below."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, Rows] = {table.name: {} for table in _KEYED}
+        self.lookups: dict[str, tuple[Lookup, ...]] = {}
+        self.events: list[Event] = []
+        self.audit: list[Entry] = []
+        self.compacted = 0
+        self.meta: Meta | None = None
+
+    def absorb(self, above: Overlay) -> None:
+        for name, changed in above.rows.items():
+            self.rows[name].update(changed)
+        self.lookups.update(above.lookups)
+        self.events += above.events
+        self.audit += above.audit
+        self.compacted = max(self.compacted, above.compacted)
+        self.meta = above.meta
+
+
+class Unit(SqlReader):
+    """One transaction of a batch: the Transaction protocol."""
+
+    def __init__(self, connection: Connection, below: Overlay, now: str) -> None:
+        super().__init__(connection)
+        self._below = below
+        self.mine = Overlay()
+        self.mine.meta = below.meta
+        self.now = now
+
+    # ---- reading what was written here or before in this batch
+
+    def _row(self, table: Table, key: Any) -> Any:
+        for layer in (self.mine, self._below):
+            if key in layer.rows[table.name]:
+                return layer.rows[table.name][key]
+        return super()._row(table, key)
+
+    def meta(self) -> Meta:
+        assert self.mine.meta is not None  # noqa: S101 (a batch reads it first)
+        return self.mine.meta
+
+    def find(self, kind: str, lookup: Lookup) -> list[Resource]:
+        found = {r.address: r for r in super().find(kind, lookup)}
+        for address, row in self._changed(RESOURCES).items():
+            found.pop(address, None)
+            if row is not None and row["kind"] == kind and lookup in self._lookups(address):
+                found[address] = rows.resource(row)
+        return [found[address] for address in sorted(found)]
+
+    def resources(self, kind: str = "", *, deleted: bool = False) -> list[Resource]:
+        found = {r.address: r for r in super().resources(kind, deleted=True)}
+        for address, row in self._changed(RESOURCES).items():
+            found.pop(address, None)
+            if row is not None and kind in ("", row["kind"]):
+                found[address] = rows.resource(row)
+        return [found[a] for a in sorted(found) if deleted or found[a].exists]
+
+    def plans(self, status: str) -> list[StoredPlan]:
+        found = {p.digest: p for p in super().plans(status)}
+        for digest, row in self._changed(PLANS).items():
+            found.pop(digest, None)
+            if row is not None and row["status"] == status:
+                found[digest] = rows.stored_plan(row)
+        return [found[digest] for digest in sorted(found)]
+
+    def journal(self, plan: str) -> list[Step]:
+        found = {s.position: s for s in super().journal(plan)}
+        for (of, position), row in self._changed(JOURNAL).items():
+            if of == plan and row is not None:
+                found[position] = rows.step(row)
+        return [found[position] for position in sorted(found)]
+
+    def secrets(self) -> list[Secret]:
+        found = {s.name: s for s in super().secrets()}
+        for name, row in self._changed(SECRETS).items():
+            found.pop(name, None)
+            if row is not None:
+                found[name] = rows.secret(row)
+        return [found[name] for name in sorted(found)]
+
+    def _changed(self, table: Table) -> Rows:
+        return {**self._below.rows[table.name], **self.mine.rows[table.name]}
+
+    def _lookups(self, address: str) -> tuple[Lookup, ...]:
+        return self.mine.lookups.get(address) or self._below.lookups.get(address, ())
+
+    # ---- writing
+
+    def put(self, resource: Resource, lookups: Iterable[Lookup]) -> Resource:
+        stored = resource._replace(revision=self._next_revision())
+        self.mine.rows[RESOURCES.name][stored.address] = rows.resource_row(stored)
+        self.mine.lookups[stored.address] = tuple(lookups)
+        return stored
+
+    def purge(self, address: str) -> None:
+        self.mine.rows[RESOURCES.name][address] = None
+        self.mine.lookups[address] = ()
+        for secret in self.secrets():
+            if secret.name.startswith(f"{address}#"):
+                self.drop_secret(secret.name)
+
+    def event(self, type_: str, address: str, data: Json) -> None:
+        self.mine.events.append(Event(self._next_revision(), type_, address, self.now, data))
+
+    def record(self, actor: Actor, action: str, address: str, detail: Json) -> None:
+        meta = self.meta()
+        previous, count = meta.audit_head, meta.audit_count + 1
+        facts = (count, self.now, *actor, action, address, detail, previous)
+        entry = Entry(*facts, digest=digest_of(facts))
+        self.mine.audit.append(entry)
+        self.mine.meta = meta._replace(audit_head=entry.digest, audit_count=count)
+
+    def advance(self) -> int:
+        meta = self.meta()
+        self.mine.meta = meta._replace(serial=meta.serial + 1)
+        return meta.serial + 1
+
+    def put_meta(self, meta: Meta) -> None:
+        self.mine.meta = meta
+
+    def put_plan(self, plan: StoredPlan) -> None:
+        self.mine.rows[PLANS.name][plan.digest] = rows.plan_row(plan)
+
+    def put_step(self, step: Step) -> None:
+        self.mine.rows[JOURNAL.name][step.plan, step.position] = step._asdict()
+
+    def put_lease(self, lease: Lease) -> None:
+        self.mine.rows[LEASES.name][lease.name] = lease._asdict()
+
+    def put_secret(self, secret: Secret) -> None:
+        self.mine.rows[SECRETS.name][secret.name] = secret._asdict()
+
+    def drop_secret(self, name: str) -> None:
+        self.mine.rows[SECRETS.name][name] = None
+
+    def remember(self, answer: Remembered) -> None:
+        self.mine.rows[REMEMBERED.name][answer.key] = answer._asdict()
+
+    def compact(self, before: int) -> None:
+        meta = self.meta()
+        upto = min(before, meta.revision)
+        self.mine.compacted = upto
+        self.mine.meta = meta._replace(compacted=max(meta.compacted, upto))
+
+    def _next_revision(self) -> int:
+        meta = self.meta()
+        self.mine.meta = meta._replace(revision=meta.revision + 1)
+        return meta.revision + 1
+
+
+class Batch:
+    """Runs units over one open database transaction, and flushes what they leave."""
+
+    def __init__(self, connection: Connection, now: str) -> None:
+        self._connection, self._now = connection, now
+        self._overlay = Overlay()
+        self._overlay.meta = self._first = SqlReader(connection).meta()
+
+    def run(self, work: Callable[[Unit], Any]) -> Any:
+        """The result of a unit. What it raises it raises here, and has left nothing."""
+        unit = Unit(self._connection, self._overlay, self._now)
+        result = work(unit)
+        self._overlay.absorb(unit.mine)
+        return result
+
+    def flush(self) -> None:
+        """Write everything; the database transaction then only needs its commit."""
+        hit("store.before_flush")
+        for table in _KEYED:
+            self._replace(table, self._overlay.rows[table.name])
+        self._replace_lookups()
+        hit("store.mid_flush")
+        self._append(
+            EVENTS, [{**e._asdict(), "data": rows.text(e.data)} for e in self._overlay.events]
+        )
+        self._append(
+            AUDIT, [{**e._asdict(), "detail": rows.text(e.detail)} for e in self._overlay.audit]
+        )
+        if self._overlay.compacted:
+            old = EVENTS.c.revision <= self._overlay.compacted
+            self._connection.execute(delete(EVENTS).where(old))
+        meta = self._overlay.meta
+        if meta is not None and meta != self._first:
+            self._connection.execute(META.update(), meta._asdict())
+
+    def _replace(self, table: Table, changed: Rows) -> None:
+        if not changed:
+            return
+        names = [column.name for column in table.primary_key.columns]
+        keys = [key if isinstance(key, tuple) else (key,) for key in changed]
+        old = [{f"key_{n}": v for n, v in zip(names, key, strict=True)} for key in keys]
+        self._connection.execute(_delete(table), old)
+        self._append(table, [row for row in changed.values() if row is not None])
+
+    def _replace_lookups(self) -> None:
+        changed = self._overlay.lookups
+        if not changed:
+            return
+        self._connection.execute(_OLD_LOOKUPS, [{"key": address} for address in changed])
+        kinds = self._overlay.rows[RESOURCES.name]
+        found = [
+            {"address": a, "kind": (kinds[a] or {})["kind"], "field": k.field, "value": k.value}
+            for a, lookups in changed.items()
+            for k in dict.fromkeys(lookups)
+        ]
+        self._append(LOOKUPS, found)
+
+    def _append(self, table: Table, values: list[dict[str, Any]]) -> None:
+        if values:
+            self._connection.execute(_INSERT[table.name], values)
+
+
+_OLD_LOOKUPS = delete(LOOKUPS).where(LOOKUPS.c.address == bindparam("key"))
+_INSERT = {table.name: insert(table) for table in (*_KEYED, LOOKUPS, EVENTS, AUDIT)}
+_DELETE = {
+    table.name: delete(table).where(
+        and_(*(column == bindparam(f"key_{column.name}") for column in table.primary_key.columns))
+    )
+    for table in _KEYED
+}
+
+
+def _delete(table: Table) -> Delete:
+    return _DELETE[table.name]
+
+
+def digest_of(facts: tuple[Any, ...]) -> str:
+    """The digest of an audit entry: of everything it says and of the entry before it."""
+    return hashlib.sha256(rows.text(list(facts)).encode()).hexdigest()

@@ -1,0 +1,89 @@
+"""The first schema."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0001"
+down_revision = None
+
+
+def upgrade() -> None:
+    op.create_table(
+        "meta",
+        sa.Column("id", sa.Integer, primary_key=True),
+        sa.Column("lineage", sa.Text, nullable=False),
+        *(_number(n) for n in ("serial", "revision", "compacted")),
+        *(_text(n) for n in ("audit_head", "parent")),
+        _number("audit_count"),
+    )
+    op.create_table(
+        "resources",
+        sa.Column("address", sa.Text, primary_key=True),
+        *(_text(n) for n in ("kind", "uid")),
+        sa.Column("spec", sa.Text),
+        sa.Column("applied", sa.Text),
+        _text("status"),
+        sa.Column("protected", sa.Boolean, nullable=False),
+        _number("revision"),
+        *(_text(n) for n in ("created", "updated")),
+    )
+    op.create_index("ix_resources_kind", "resources", ["kind"])
+    op.create_table(
+        "lookups",
+        *(sa.Column(n, sa.Text, primary_key=True) for n in ("address", "field", "value")),
+        _text("kind"),
+    )
+    op.create_index("lookups_by_value", "lookups", ["kind", "field", "value"])
+    op.create_table(
+        "events",
+        sa.Column("revision", sa.BigInteger, primary_key=True),
+        *(_text(n) for n in ("type", "address", "at", "data")),
+    )
+    op.create_table(
+        "audit",
+        sa.Column("sequence", sa.BigInteger, primary_key=True),
+        *(_text(n) for n in ("at", "actor", "request_id", "action", "address", "detail")),
+        *(_text(n) for n in ("previous", "digest")),
+    )
+    op.create_table(
+        "plans",
+        sa.Column("digest", sa.Text, primary_key=True),
+        *(_text(n) for n in ("status", "document", "created", "actor", "outcome")),
+        _number("token"),
+    )
+    op.create_index("ix_plans_status", "plans", ["status"])
+    op.create_table(
+        "journal",
+        sa.Column("plan", sa.Text, primary_key=True),
+        sa.Column("position", sa.Integer, primary_key=True),
+        *(_text(n) for n in ("address", "action", "status")),
+    )
+    op.create_table(
+        "leases",
+        sa.Column("name", sa.Text, primary_key=True),
+        _text("holder"),
+        _number("token"),
+        sa.Column("expires", sa.Float, nullable=False),
+        *(_text(n) for n in ("acquired", "purpose")),
+    )
+    op.create_table(
+        "secrets",
+        sa.Column("name", sa.Text, primary_key=True),
+        _text("key"),
+        *(sa.Column(n, sa.LargeBinary, nullable=False) for n in ("nonce", "data")),
+    )
+    op.create_table(
+        "remembered",
+        sa.Column("key", sa.Text, primary_key=True),
+        _text("fingerprint"),
+        sa.Column("status", sa.Integer, nullable=False),
+        *(_text(n) for n in ("body", "created")),
+    )
+
+
+def _text(name: str) -> sa.Column[str]:
+    return sa.Column(name, sa.Text, nullable=False)
+
+
+def _number(name: str) -> sa.Column[int]:
+    return sa.Column(name, sa.BigInteger, nullable=False)

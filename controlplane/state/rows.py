@@ -1,0 +1,104 @@
+"""Between the values of the protocol and rows of the tables: the only place that knows both."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from aicr import jsonio
+from controlplane.address import parse
+from controlplane.state.protocol import (
+    Entry,
+    Event,
+    Json,
+    Lease,
+    Meta,
+    Remembered,
+    Resource,
+    Secret,
+    Step,
+    StoredPlan,
+)
+
+Row = Mapping[str, Any]
+
+
+def text(value: Any) -> str:
+    """JSON in the one form that is stored and compared."""
+    return jsonio.canonical(value).decode()
+
+
+def _json(stored: str) -> Json:
+    value: Json = json.loads(stored)
+    return value
+
+
+def resource_row(r: Resource) -> dict[str, Any]:
+    return {
+        "address": r.address,
+        "kind": parse(r.address).kind,
+        "uid": r.uid,
+        "spec": None if r.spec is None else text(r.spec),
+        "applied": None if r.applied is None else text(r.applied),
+        "status": text(r.status),
+        "protected": r.protected,
+        "revision": r.revision,
+        "created": r.created,
+        "updated": r.updated,
+    }
+
+
+def resource(row: Row) -> Resource:
+    spec, applied = row["spec"], row["applied"]
+    return Resource(
+        row["address"],
+        row["uid"],
+        None if spec is None else _json(spec),
+        None if applied is None else _json(applied),
+        _json(row["status"]),
+        bool(row["protected"]),
+        row["revision"],
+        row["created"],
+        row["updated"],
+    )
+
+
+def meta(row: Row) -> Meta:
+    return Meta(*(row[name] for name in Meta._fields))
+
+
+def event(row: Row) -> Event:
+    return Event(**{**_named(row, Event), "data": _json(row["data"])})
+
+
+def entry(row: Row) -> Entry:
+    return Entry(**{**_named(row, Entry), "detail": _json(row["detail"])})
+
+
+def stored_plan(row: Row) -> StoredPlan:
+    return StoredPlan(**{**_named(row, StoredPlan), "outcome": _json(row["outcome"])})
+
+
+def plan_row(plan: StoredPlan) -> dict[str, Any]:
+    return {**plan._asdict(), "outcome": text(plan.outcome)}
+
+
+def step(row: Row) -> Step:
+    return Step(**_named(row, Step))
+
+
+def lease(row: Row) -> Lease:
+    return Lease(**_named(row, Lease))
+
+
+def secret(row: Row) -> Secret:
+    return Secret(**_named(row, Secret))
+
+
+def remembered(row: Row) -> Remembered:
+    return Remembered(**_named(row, Remembered))
+
+
+def _named(row: Row, kind: Any) -> dict[str, Any]:
+    return {name: row[name] for name in kind._fields}

@@ -1,0 +1,182 @@
+"""The store over SQLAlchemy Core: SQLite and PostgreSQL, one set of statements.
+
+SQLite: WAL, synchronous=FULL, and every writing transaction begins IMMEDIATE, since one that reads
+before it locks fails without waiting. PostgreSQL: a writing transaction first locks the row of
+`meta`. Either way transactions that write happen one after the other, in all processes.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Callable
+from concurrent.futures import Future
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Engine, create_engine, event, select
+from sqlalchemy.exc import DBAPIError
+
+from aicr.errors import AicrError, Full, InvalidRequest, Unavailable
+from controlplane.failpoints import hit
+from controlplane.state import audit
+from controlplane.state.batch import Batch
+from controlplane.state.protocol import Reader, Transaction
+from controlplane.state.reader import SqlReader
+from controlplane.state.schema import upgrade
+from controlplane.state.tables import META
+from controlplane.state.writer import Failure, Work, Writer
+
+T = TypeVar("T")
+BUSY_SECONDS = 30
+_POSTGRES = ("postgresql://", "postgres://")
+# Since this version several connections may checkpoint a WAL at once (contract runtime, 2).
+SAFE_SQLITE = (3, 51, 3)
+
+
+def url_of(where: str) -> str:
+    """The SQLAlchemy URL of a file or of a PostgreSQL database. Raises InvalidRequest."""
+    if where.startswith(_POSTGRES):
+        return "postgresql+psycopg://" + where.split("://", 1)[1]
+    if "://" in where and not where.startswith("sqlite:///"):
+        raise InvalidRequest(f"--state {where}: a file, or postgresql://… (--state)")
+    return f"sqlite:///{os.path.abspath(where.removeprefix('sqlite:///'))}"
+
+
+def is_file(where: str) -> bool:
+    return not where.startswith(_POSTGRES)
+
+
+def warning() -> str:
+    """What should be known of the SQLite that this Python has; empty when nothing."""
+    if sqlite3.sqlite_version_info >= SAFE_SQLITE:
+        return ""
+    wanted = ".".join(map(str, SAFE_SQLITE))
+    return (
+        f"SQLite {sqlite3.sqlite_version} is older than {wanted}: in rare cases several workers "
+        "may damage the log of one file"
+    )
+
+
+class SqlStore:
+    """The Store protocol over a file, or a PostgreSQL database (`postgresql://…`); made when there
+    is none."""
+
+    def __init__(self, where: str) -> None:
+        """Raises InvalidRequest, Unavailable, or Conflict when a newer program made it."""
+        self._url = url_of(where)
+        self.is_sqlite = is_file(where)
+        self._reading = _engine(self._url, self.is_sqlite, "BEGIN")
+        self._writing = _engine(self._url, self.is_sqlite, "BEGIN IMMEDIATE")
+        self._upgrade()
+        self._writer = Writer(self._commit)
+        self._writer.start()
+
+    def _upgrade(self) -> None:
+        try:
+            upgrade(self._writing)
+        except DBAPIError as e:
+            raise unavailable(e) from e
+
+    def read(self, work: Callable[[Reader], T]) -> T:
+        try:
+            with self._reading.connect() as connection:
+                return work(SqlReader(connection))
+        except DBAPIError as e:
+            raise unavailable(e) from e
+
+    def submit(self, work: Callable[[Transaction], T]) -> Future[T]:
+        return self._writer.submit(work)
+
+    def write(self, work: Callable[[Transaction], T]) -> T:
+        return self.submit(work).result()
+
+    def check(self) -> list[str]:
+        found = self.read(audit.broken)
+        if self.is_sqlite:
+            with self._reading.connect() as connection:
+                said = [row[0] for row in connection.exec_driver_sql("PRAGMA integrity_check")]
+            found += [text for text in said if text != "ok"]
+        return found
+
+    def close(self) -> None:
+        self._writer.end()
+        self._reading.dispose()
+        self._writing.dispose()
+
+    # ---- on the writer's thread
+
+    def _commit(self, works: list[Work]) -> list[Any]:
+        """All works in one database transaction. When that fails together, each alone: one of them
+        may be what cannot be stored."""
+        try:
+            return self._together(works)
+        except Exception as e:  # noqa: BLE001 (whatever it is, it is the callers' to see)
+            if len(works) == 1 or isinstance(e, DBAPIError):
+                return [Failure(_told(e))] * len(works)
+            return [outcome for work in works for outcome in self._commit([work])]
+
+    def _together(self, works: list[Work]) -> list[Any]:
+        with self._writing.connect() as connection, connection.begin():
+            _lock(connection)
+            hit("store.begun")
+            batch = Batch(connection, _now())
+            outcomes = [_outcome(batch, work) for work in works]
+            batch.flush()
+            hit("store.before_commit")
+        hit("store.after_commit")
+        return outcomes
+
+
+def _outcome(batch: Batch, work: Work) -> Any:
+    try:
+        return batch.run(work)
+    except DBAPIError:
+        raise  # the database transaction is gone, and all its units with it
+    except Exception as e:  # noqa: BLE001 (the caller's to see)
+        return Failure(e)
+
+
+def _lock(connection: Connection) -> None:
+    connection.execute(_LOCK)
+
+
+_LOCK = select(META.c.id).with_for_update()
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def _told(error: Exception) -> Exception:
+    return unavailable(error) if isinstance(error, DBAPIError) else error
+
+
+_FULL = ("database or disk is full", "disk is full", "No space left")
+
+
+def unavailable(error: DBAPIError) -> AicrError:
+    """A failure of the database in our words: nothing was stored."""
+    said = str(error.orig)
+    if any(words in said for words in _FULL):
+        return Full(f"the state store is full, nothing was stored: {said}")
+    return Unavailable(f"the state store cannot be used, nothing was stored: {said}")
+
+
+def _engine(url: str, sqlite: bool, begin: str) -> Engine:
+    if not sqlite:
+        level = "READ COMMITTED" if "IMMEDIATE" in begin else "REPEATABLE READ"
+        return create_engine(url, isolation_level=level, pool_pre_ping=True, pool_size=8)
+    made = create_engine(url, connect_args={"timeout": BUSY_SECONDS}, pool_size=8)
+
+    @event.listens_for(made, "connect")
+    def _connected(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # the driver begins nothing by itself
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(made, "begin")
+    def _begun(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    return made
