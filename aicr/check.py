@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ValidationError
 
@@ -12,32 +12,43 @@ from aicr.documents import Parsed
 from aicr.merge import DIRECTIVE
 
 
+class Found(NamedTuple):
+    """One thing that is wrong with a value, by its path in it."""
+
+    path: tuple[int | str, ...]
+    severity: str
+    rule: str
+    message: str
+    hint: str = ""
+
+
 def findings(doc: Parsed, model: type[BaseModel]) -> list[Diagnostic]:
     """What is wrong with a document, by its model; unknown keys are warnings, the rest errors."""
     try:
         model.model_validate(doc.value)
     except ValidationError as e:
-        return list(_explained(doc, model, e))
+        return [doc.diagnostic(*found) for found in explained(doc.value, model, e)]
     return []
 
 
-def _explained(doc: Parsed, model: type[BaseModel], error: ValidationError) -> Iterator[Diagnostic]:
+def explained(value: Any, model: type[BaseModel], error: ValidationError) -> Iterator[Found]:
+    """What pydantic says against a value, in our words."""
     seen = set()
     for e in error.errors():
-        loc = tuple(_real_steps(doc.value, e["loc"]))
+        loc = tuple(_real_steps(value, e["loc"]))
         if (loc, e["type"]) in seen:
             continue  # one finding for each member of a union
         seen.add((loc, e["type"]))
         at = ".".join(str(step) for step in loc) or "the document"
         if e["type"] == "extra_forbidden" and loc[-1] == DIRECTIVE:
             text = f"{at}: what stands here cannot be deleted or replaced by a directive"
-            yield doc.diagnostic(loc, ERROR, "directive", text)
+            yield Found(loc, ERROR, "directive", text)
         elif e["type"] == "extra_forbidden":
             hint = did_you_mean(str(loc[-1]), _known_keys(model))
             text = f"{at} has no effect: no such key"
-            yield doc.diagnostic(loc, WARNING, "unknown-key", text, hint)
+            yield Found(loc, WARNING, "unknown-key", text, hint)
         else:
-            yield doc.diagnostic(loc, ERROR, "invalid", f"{at}: {_plain_words(e)}", _hint(e))
+            yield Found(loc, ERROR, "invalid", f"{at}: {_plain_words(e)}", _hint(e))
 
 
 def _real_steps(value: Any, loc: tuple[int | str, ...]) -> Iterator[int | str]:

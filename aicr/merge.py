@@ -101,6 +101,19 @@ RECIPE = Rule(
     },
 )
 
+# Manifests of desired state. What lies below `resources` is the services': maps merge, and null
+# takes back what a lower layer states.
+CONTROL_PLANE = Rule(
+    Policy.MAP,
+    {
+        "base": _OWN,
+        "criteria": _OWN,
+        "mixins": _OWN,
+        "parameters": _OWN,
+        "resources": _FREE,
+    },
+)
+
 VALUES = _FREE
 
 REGISTRY = Rule(

@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from pydantic import BaseModel
+
 from aicr.check import findings
 from aicr.diagnostics import did_you_mean
 from aicr.documents import Documents, Parsed
@@ -16,9 +18,12 @@ PARAMETER = re.compile(r"\$\{([A-Za-z][A-Za-z0-9]*)\}\Z")
 
 
 def expand(
-    docs: Documents, doc: Parsed, index: int, use: Any
+    docs: Documents, doc: Parsed, index: int, use: Any, model: type[BaseModel] = Body
 ) -> tuple[str, Parsed, dict[str, Any], Any] | None:
-    """A used mixin: label, document, body with parameters filled in, and positions of the body."""
+    """A used mixin: label, document, body with parameters filled in, and positions of the body.
+
+    `model` says what the body must be.
+    """
     name, given = (use, {}) if isinstance(use, str) else (use["name"], use.get("with") or {})
     path: tuple[str | int, ...] = ("spec", "mixins", index)
     mixin = docs.mixins.get(name)
@@ -51,7 +56,7 @@ def expand(
     filled, places = filler.fill(body, mixin.positions[1]["spec"])
     _check_use(docs, mixin, filler, wanted)
     # What the mixin itself says was checked already: what is wrong now are the values given here.
-    docs.diagnostics += findings(Parsed(doc.file, filled, places), Body)
+    docs.diagnostics += findings(Parsed(doc.file, filled, places), model)
     return f"mixin {name}", mixin, filled, places
 
 

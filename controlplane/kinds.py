@@ -21,6 +21,10 @@ def _no_lookups(spec: Spec, status: Spec) -> Iterable[Lookup]:
     return ()
 
 
+def _no_status(spec: Spec, before: Spec, secrets: Mapping[str, str], now: str) -> Spec:
+    return before
+
+
 class Kind(NamedTuple):
     """A kind of resource.
 
@@ -38,6 +42,11 @@ class Kind(NamedTuple):
     secrets: frozenset[str] = frozenset()
     recipe: str = ""
     lookups: Callable[[Spec, Spec], Iterable[Lookup]] = _no_lookups
+    # The status that a plan gives a resource: from its spec, its status before ({} when it is new),
+    # the values of its secrets by path, and the time. Pure.
+    status: Callable[[Spec, Spec, Mapping[str, str], str], Spec] = _no_status
+    # Whether the values of `secrets` are kept, encrypted; else only what `status` makes of them.
+    keeps_secrets: bool = True
     # What the reconciler should keep running for a spec; None: nothing runs for this kind.
     instances: Callable[[Spec], Mapping[str, Any]] | None = None
 

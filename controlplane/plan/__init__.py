@@ -1,0 +1,1 @@
+"""A plan as data: what would change, in which order, and why."""

@@ -1,0 +1,197 @@
+"""Applying a plan: lock → verify → intents → effects with outcome, audit and event → done.
+
+Every stage is one transaction: effect, outcome, audit and event are all there or none is. Stages
+that do not need each other share commits. A crash leaves intents without outcome, which
+`controlplane.plan.recover` judges when somebody next looks; nobody edits state by hand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from typing import NamedTuple
+
+from aicr.errors import AicrError, Conflict
+from controlplane.changes import Changes
+from controlplane.engine import Engine
+from controlplane.failpoints import hit
+from controlplane.plan import recover
+from controlplane.plan.definition import Plan, Stage
+from controlplane.plan.effects import Effects
+from controlplane.plan.recover import (
+    APPLIED,
+    APPLYING,
+    DONE,
+    FAILED,
+    INTENT,
+    LOCK,
+    LOCK_SECONDS,
+    PLANNED,
+)
+from controlplane.state import leases
+from controlplane.state.protocol import (
+    Actor,
+    Lease,
+    Meta,
+    Step,
+    StoredPlan,
+    Transaction,
+)
+
+# Stages whose effects wait for one commit together.
+TOGETHER = 64
+
+
+class Stale(Conflict):
+    """The state has moved on since the plan was made."""
+
+    code = "STALE_PLAN"
+
+
+class Used(Conflict):
+    """A plan is applied once."""
+
+    code = "USED_PLAN"
+
+
+class Outcome(NamedTuple):
+    """What became of a plan: how many of its stages are done."""
+
+    digest: str
+    status: str
+    done: int
+    total: int
+    serial: int
+
+
+def apply(engine: Engine, plan: Plan, actor: Actor, secrets: Mapping[str, str]) -> Outcome:
+    """Apply a plan; returns when everything is durable.
+
+    Raises Stale, Used or Conflict when it cannot be applied (then nothing happened), and what a
+    stage raised when that could not be done (then the stages before it are, and the next plan shows
+    what is left).
+    """
+    recover.recover(engine)
+    hit("apply.before_lock")
+    text_ = plan.text()
+    lease: Lease = engine.store.write(lambda tx: _begin(tx, plan, text_, actor))
+    recover.running.add(lease.token)
+    try:
+        hit("apply.after_lock")
+        effects = Effects(engine.vault, secrets)
+        return _Run(engine, plan, plan.digest, actor, effects, lease).all()
+    finally:
+        recover.running.discard(lease.token)
+
+
+def check(meta: Meta, plan: Plan) -> None:
+    """Raises Stale when a plan was made for another state than this."""
+    if plan.lineage != meta.lineage:
+        raise Stale(
+            f"the plan was made for another state (lineage {plan.lineage}, this is {meta.lineage})"
+        )
+    if plan.serial != meta.serial or plan.parent != meta.parent:
+        raise Stale(
+            f"the plan is stale: the state has changed since (serial {plan.serial}, now "
+            f"{meta.serial}): plan again"
+        )
+
+
+def _begin(tx: Transaction, plan: Plan, text_: str, actor: Actor) -> Lease:
+    """Lock and verify in one transaction: what is refused leaves no lock behind."""
+    digest = plan.digest
+    known = tx.plan(digest)
+    if known is not None and known.status != PLANNED:
+        raise Used(f"the plan {digest} is {known.status} already: plan again")
+    check(tx.meta(), plan)
+    lease = leases.acquire(tx, LOCK, LOCK_SECONDS, f"applying {digest}")
+    created = tx.now if known is None else known.created
+    tx.put_plan(StoredPlan(digest, APPLYING, text_, created, actor.name, {}, lease.token))
+    tx.record(actor, APPLYING, "", {"plan": digest, "summary": plan.summary()})
+    tx.event(APPLYING, "", {"plan": digest})
+    return lease
+
+
+class _Run(NamedTuple):
+    """A plan that is being applied, by whom, and under which lease."""
+
+    engine: Engine
+    plan: Plan
+    digest: str
+    actor: Actor
+    effects: Effects
+    lease: Lease
+
+    def all(self) -> Outcome:
+        try:
+            for position, group in groups(self.plan.stages):
+                self._one(position, group)
+            hit("apply.before_finish")
+            serial = self.engine.store.write(self._finish)
+        except Exception as e:
+            self._fail(e)
+            raise
+        hit("apply.after_finish")
+        total = len(self.plan.stages)
+        return Outcome(self.digest, APPLIED, total, total, serial)
+
+    def _one(self, position: int, group: list[Stage]) -> None:
+        hit("apply.before_intent")
+        self.engine.store.write(lambda tx: self._intend(tx, position, group))
+        hit("apply.after_intent")
+        store = self.engine.store
+        effects = [store.submit(self._effect(i, stage)) for i, stage in enumerate(group, position)]
+        for effect in effects:
+            effect.result()
+        hit("apply.after_effect")
+
+    def _intend(self, tx: Transaction, position: int, group: list[Stage]) -> None:
+        leases.renew(tx, self.lease, LOCK_SECONDS)
+        for i, stage in enumerate(group, position):
+            tx.put_step(Step(self.digest, i, stage.address, stage.action, INTENT))
+
+    def _effect(self, position: int, stage: Stage) -> Callable[[Transaction], None]:
+        def work(tx: Transaction) -> None:
+            leases.renew(tx, self.lease, LOCK_SECONDS)
+            self.effects.perform(Changes(tx, self.engine.kinds, self.actor), stage)
+            hit("apply.in_effect")
+            tx.put_step(Step(self.digest, position, stage.address, stage.action, DONE))
+
+        return work
+
+    def _finish(self, tx: Transaction) -> int:
+        """The serial afterwards."""
+        leases.renew(tx, self.lease, LOCK_SECONDS)
+        tx.put_meta(tx.meta()._replace(parent=self.digest))
+        recover.close(tx, self.digest, APPLIED, "", self.actor)
+        leases.release(tx, self.lease)
+        return tx.meta().serial
+
+    def _fail(self, error: Exception) -> None:
+        """Say what came of it and give the lock back. When not even that can be written, whoever
+        looks next does: this process says that it no longer applies."""
+        recover.running.discard(self.lease.token)
+        words = error.message if isinstance(error, AicrError) else "unexpected error"
+
+        def work(tx: Transaction) -> None:
+            recover.close(tx, self.digest, FAILED, words, self.actor)
+            leases.release(tx, self.lease)
+
+        with suppress(AicrError):
+            self.engine.store.write(work)
+
+
+def groups(stages: tuple[Stage, ...]) -> Iterator[tuple[int, list[Stage]]]:
+    """Consecutive stages of which none needs another one of its group, with the position of the
+    first."""
+    group: list[Stage] = []
+    inside: set[str] = set()
+    start = 0
+    for i, stage in enumerate(stages):
+        if group and (len(group) == TOGETHER or not inside.isdisjoint(stage.depends)):
+            yield start, group
+            group, inside, start = [], set(), i
+        group.append(stage)
+        inside.add(stage.address)
+    if group:
+        yield start, group

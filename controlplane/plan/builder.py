@@ -1,0 +1,264 @@
+"""Desired state and stored state to a plan. Pure: reads, compares, orders; writes nothing.
+
+Three specs are compared: what documents want (desired), what the last plan wanted (applied), and
+what there is (spec). Intent is desired against spec; drift is spec against applied.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from aicr.diff import differences
+from aicr.errors import Conflict, InvalidRequest
+from aicr.order import deployment_order
+from controlplane import secretrefs
+from controlplane.address import parse
+from controlplane.compile import Declared, Desired, depends_of
+from controlplane.kinds import Kind, Kinds
+from controlplane.plan.definition import (
+    ADOPT,
+    CREATE,
+    DELETE,
+    PROTECT,
+    REPLACE,
+    UNPROTECT,
+    UPDATE,
+    Difference,
+    Drift,
+    Plan,
+    Stage,
+)
+from controlplane.state.protocol import Meta, Reader, Resource
+from controlplane.state.rows import text
+
+Spec = Mapping[str, Any]
+
+
+class State(NamedTuple):
+    """What a plan is made against: all resources, those that were deleted behind its back, too."""
+
+    meta: Meta
+    resources: Mapping[str, Resource]
+
+
+def state_of(reader: Reader) -> State:
+    found = {r.address: r for r in reader.resources(deleted=True)}
+    return State(reader.meta(), found)
+
+
+class Options(NamedTuple):
+    """`prune`: delete what nobody declares and no plan ever managed, too."""
+
+    prune: bool = False
+
+
+def build(
+    desired: Desired, state: State, kinds: Kinds, digest: Callable[[str], str], options: Options
+) -> Plan:
+    """The plan that makes a state as desired.
+
+    `digest` gives the digest of the secret that a reference stands for. Raises Conflict when it
+    would delete or replace what is protected, and InvalidRequest for references to nothing.
+    """
+    wanted = {a: _resolved(d, kinds, digest) for a, d in desired.resources.items()}
+    _check_references(desired, state)
+    made = [
+        stage
+        for address in desired.order
+        if (stage := _wanted(desired.resources[address], wanted[address], state, kinds))
+    ]
+    gone = [r for r in state.resources.values() if r.address not in wanted]
+    stages = [*made, *_deletions(gone, kinds, options)]
+    _check_protected(stages, state)
+    return _plan(desired.digest, desired.config, state, stages)
+
+
+def _plan(digest: str, config: str, state: State, stages: list[Stage]) -> Plan:
+    meta = state.meta
+    touched = {stage.address for stage in stages}
+    unmanaged = sum(
+        r.applied is None and r.address not in touched for r in state.resources.values()
+    )
+    drift = tuple(drift_of(state))
+    return Plan(
+        meta.lineage, meta.serial, meta.parent, digest, config, tuple(stages), drift, unmanaged
+    )
+
+
+# --------------------------------------------------------------------------- what is wanted
+
+
+def _resolved(declared: Declared, kinds: Kinds, digest: Callable[[str], str]) -> dict[str, Any]:
+    """A spec with the digest of every secret beside its reference."""
+    spec = dict(declared.spec)
+    for path in kinds[parse(declared.address).kind].secrets:
+        value = secretrefs.at(spec, path)
+        if value is not None:
+            reference = value[secretrefs.REFERENCE]
+            marked = {secretrefs.REFERENCE: reference, secretrefs.DIGEST: digest(reference)}
+            spec = secretrefs.replaced(spec, path, marked)
+    return spec
+
+
+def _wanted(declared: Declared, spec: Spec, state: State, kinds: Kinds) -> Stage | None:
+    """The stage that makes one resource as declared; None when it is."""
+    known = state.resources.get(declared.address)
+    if known is None or known.spec is None:
+        return _creation(declared, spec, known)
+    kind = kinds[parse(declared.address).kind]
+    protected = known.protected if declared.protect is None else declared.protect
+    same = text(spec) == text(known.spec)
+    if same and known.applied is not None and protected == known.protected:
+        if text(known.applied) == text(spec):
+            return None
+        action: str = ADOPT
+        found: tuple[Difference, ...] = ()
+    else:
+        found = () if same else tuple(_differences(known.spec, spec, declared.origin, kind))
+        action = _action(known, found, protected)
+    return Stage(declared.address, action, known.spec, spec, found, declared.depends, protected)
+
+
+def _action(known: Resource, found: tuple[Difference, ...], protected: bool) -> str:
+    if any(d.forces for d in found):
+        return REPLACE
+    if known.applied is None:
+        return ADOPT
+    if found:
+        return UPDATE
+    return PROTECT if protected else UNPROTECT
+
+
+def _creation(declared: Declared, spec: Spec, known: Resource | None) -> Stage:
+    protected = (known is not None and known.protected) or bool(declared.protect)
+    found = tuple(_differences({}, spec, declared.origin, None))
+    return Stage(declared.address, CREATE, None, spec, found, declared.depends, protected)
+
+
+def _differences(
+    before: Spec, after: Spec, origin: Callable[[Any], str], kind: Kind | None
+) -> Iterator[Difference]:
+    immutable = frozenset() if kind is None else kind.immutable
+    for d in differences(before, after):
+        path = ".".join(d.path)
+        forces = any(path == p or path.startswith(f"{p}.") for p in immutable)
+        yield Difference(path, d.old, d.new, origin(d.path), forces)
+
+
+def _nowhere(_path: Any) -> str:
+    return ""
+
+
+# --------------------------------------------------------------------------- what is not
+
+
+def _deletions(gone: list[Resource], kinds: Kinds, options: Options) -> Iterator[Stage]:
+    """Stages for what is no longer declared, users before what they use."""
+    doomed = {
+        r.address: r for r in gone if r.applied is not None or (options.prune and not r.protected)
+    }
+    yield from deletions(doomed, kinds)
+
+
+def deletions(doomed: Mapping[str, Resource], kinds: Kinds) -> Iterator[Stage]:
+    """Stages that delete resources, users before what they use."""
+    depends = {
+        a: tuple(sorted(set(depends_of(r.spec or {}, kinds[parse(a).kind]))))
+        for a, r in doomed.items()
+    }
+    refs = [{"name": a, "dependencyRefs": [t for t in depends[a] if t in doomed]} for a in doomed]
+    users: dict[str, list[str]] = {a: [] for a in doomed}
+    for a, targets in depends.items():
+        for target in targets:
+            if target in users:
+                users[target].append(a)
+    for address in reversed(deployment_order(refs)):
+        r = doomed[address]
+        yield Stage(address, DELETE, r.spec, None, (), tuple(users[address]), False)
+
+
+def _check_protected(stages: list[Stage], state: State) -> None:
+    """Protection is the state's: what a plan lifts it from can be deleted by the next one."""
+    held = [
+        s.address
+        for s in stages
+        if s.action in (DELETE, REPLACE)
+        and state.resources[s.address].protected
+        and state.resources[s.address].exists
+    ]
+    if held:
+        names = ", ".join(held[:5]) + (f" and {len(held) - 5} more" if len(held) > 5 else "")
+        raise Conflict(
+            f"{names}: protected, and this would delete or replace it; "
+            f"lift that first, by a plan of its own: aicr state unprotect {held[0]}",
+            details={"protected": held},
+        )
+
+
+def _check_references(desired: Desired, state: State) -> None:
+    """What is referred to is declared, or in the state and not about to go."""
+    for declared in desired.resources.values():
+        for target in declared.depends:
+            known = state.resources.get(target)
+            stays = known is not None and known.exists and known.applied is None
+            if target not in desired.resources and not stays:
+                gone = "is no longer declared" if known is not None else "is nowhere"
+                raise InvalidRequest(
+                    f"{declared.origin(())}: {declared.address} needs {target}, which {gone}"
+                )
+
+
+# --------------------------------------------------------------------------- drift, single wishes
+
+
+def drift_of(state: State) -> Iterator[Drift]:
+    """Managed resources that are not as the last plan left them, in order of address."""
+    for address in sorted(state.resources):
+        r = state.resources[address]
+        if r.applied is None:
+            continue
+        if r.spec is None:
+            yield Drift(address, True, ())
+        elif r.spec != r.applied or text(r.spec) != text(r.applied):
+            yield Drift(address, False, tuple(_differences(r.applied, r.spec, _nowhere, None)))
+
+
+def wish(action: str, addresses: Collection[str], state: State, kinds: Kinds) -> Plan:
+    """The plan of one command about resources that are there: adopt, protect, unprotect, delete.
+
+    Raises InvalidRequest for an address that is not there, or of which it is true already, and
+    Conflict for the deletion of what is protected.
+    """
+    stages = []
+    if action == DELETE:
+        stages = list(deletions({a: _present(a, state) for a in addresses}, kinds))
+        _check_protected(stages, state)
+        return _plan("", "", state, stages)
+    for address in sorted(set(addresses)):
+        r = _present(address, state)
+        done = {
+            ADOPT: r.applied is not None,
+            PROTECT: r.protected,
+            UNPROTECT: not r.protected,
+        }[action]
+        if done:
+            raise InvalidRequest(f"{address}: {_DONE[action]}")
+        protected = {PROTECT: True, UNPROTECT: False}.get(action, r.protected)
+        stages.append(Stage(address, action, r.spec, r.spec, (), (), protected))
+    return _plan("", "", state, stages)
+
+
+_DONE = {
+    ADOPT: "a plan manages it already",
+    PROTECT: "it is protected already",
+    UNPROTECT: "it is not protected",
+}
+
+
+def _present(address: str, state: State) -> Resource:
+    parse(address)
+    known = state.resources.get(address)
+    if known is None or (not known.exists and known.applied is None):
+        raise InvalidRequest(f"{address} is not in the state: aicr state list shows what is")
+    return known

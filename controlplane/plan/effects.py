@@ -1,0 +1,87 @@
+"""What a stage does, inside one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import uuid4
+
+from aicr.errors import Conflict, InvalidRequest
+from controlplane import secretrefs
+from controlplane.address import parse
+from controlplane.changes import CREATED, UPDATED, Changes
+from controlplane.kinds import Kind
+from controlplane.plan.definition import CREATE, DELETE, REPLACE, Stage
+from controlplane.state.protocol import Json, Resource, Transaction
+from controlplane.state.rows import text
+from controlplane.vault import Vault
+
+
+class Effects:
+    """Performs stages. `values` are those of `env:` and `file:` references."""
+
+    def __init__(self, vault: Vault, values: Mapping[str, str]) -> None:
+        self._vault, self._values = vault, values
+
+    def perform(self, changes: Changes, stage: Stage) -> None:
+        """Raises Conflict when the resource is not as it was when this was planned."""
+        known = changes.tx.get(stage.address, deleted=True)
+        before = None if known is None else known.spec
+        if _text(before) != _text(stage.before):
+            raise Conflict(f"{stage.address} has changed since the plan: plan again")
+        if known is not None and known.exists and known.protected and _destroys(stage):
+            raise Conflict(f"{stage.address} is protected")
+        if stage.after is None:
+            if known is not None:
+                changes.forget(known)
+            return
+        self._put(changes, stage, stage.after, known)
+
+    def _put(self, changes: Changes, stage: Stage, spec: Json, known: Resource | None) -> None:
+        tx, kind = changes.tx, changes.kinds[parse(stage.address).kind]
+        new = stage.action in (CREATE, REPLACE) or known is None
+        if new and known is not None:
+            tx.purge(stage.address)  # with the secrets of what it replaces
+        values = self._secrets(tx, stage, spec, kind)
+        status = kind.status(spec, {} if new or known is None else known.status, values, tx.now)
+        uid = str(uuid4()) if new or known is None else known.uid
+        created = tx.now if new or known is None else known.created
+        made = Resource(stage.address, uid, spec, spec, status, stage.protected, 0, created, tx.now)
+        changes.put(made, CREATED if new else UPDATED)
+
+    def _secrets(self, tx: Transaction, stage: Stage, spec: Json, kind: Kind) -> dict[str, str]:
+        """The values of a resource's secrets by path; those that it keeps are put away."""
+        values = {}
+        for path in sorted(kind.secrets):
+            marked = secretrefs.at(spec, path)
+            if marked is None:
+                continue
+            reference = marked[secretrefs.REFERENCE]
+            values[path] = self._value(tx, reference, marked[secretrefs.DIGEST], stage.address)
+            if kind.keeps_secrets:
+                self._vault.put(tx, secret_name(stage.address, path), values[path])
+        return values
+
+    def _value(self, tx: Transaction, reference: str, digest: str, address: str) -> str:
+        kind, name = secretrefs.parse(reference) or ("", "")
+        if kind == secretrefs.STORE:
+            stored = f"{secretrefs.STORE_KIND}.{name}"
+            return self._vault.get(tx, secret_name(stored, "value"))
+        if reference not in self._values:
+            raise InvalidRequest(f"{address}: the value of {reference} is needed to apply this")
+        if self._vault.digest(self._values[reference]) != digest:
+            raise Conflict(f"{address}: {reference} has another value than when this was planned")
+        return self._values[reference]
+
+
+def secret_name(address: str, path: str) -> str:
+    """Under which name the secret of a resource is kept; it goes when the resource goes."""
+    return f"{address}#{path}"
+
+
+def _destroys(stage: Stage) -> bool:
+    return stage.action in (DELETE, REPLACE)
+
+
+def _text(spec: Any) -> str | None:
+    return None if spec is None else text(spec)
