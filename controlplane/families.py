@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from controlplane.access.kinds import KINDS as ACCESS
 from controlplane.kinds import Kind
 
-KINDS: dict[str, Kind] = {}
+KINDS: dict[str, Kind] = {**ACCESS}

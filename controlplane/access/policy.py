@@ -6,7 +6,7 @@ service's own business; public functions are seen whatever a policy says.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 FUNCTION, TASK = "function", "task"
@@ -63,18 +63,12 @@ _RULES: dict[str, Rule] = {
 }
 
 
-def grants(policy: Any) -> tuple[Grant, ...]:
+def grants(policy: Mapping[str, Any]) -> tuple[Grant, ...]:
     """The resources of a policy; what is none is left out."""
-    listed = policy.get("resources") if isinstance(policy, dict) else None
-    entries = [entry for entry in listed if isinstance(entry, dict)] if _is_list(listed) else []
-    found = [(entry.get("type"), entry.get("id")) for entry in entries]
-    return tuple(
-        Grant(type_, id_) for type_, id_ in found if isinstance(type_, str) and isinstance(id_, str)
-    )
-
-
-def _is_list(value: Any) -> bool:
-    return isinstance(value, list)
+    listed = policy.get("resources")
+    entries = listed if isinstance(listed, list) else []
+    found = [(e.get("type"), e.get("id")) for e in entries if isinstance(e, dict)]
+    return tuple(Grant(t, i) for t, i in found if isinstance(t, str) and isinstance(i, str))
 
 
 def permits(granted: Iterable[Grant], target: Target) -> bool:

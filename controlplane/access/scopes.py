@@ -5,8 +5,8 @@ One table for every service. `admin:X` is a scope of its own, for other accounts
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
-from typing import NamedTuple
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any, NamedTuple
 
 # Kinds of credential: a signed token of a client, an API key, and the one of this host's commands.
 JWT, API_KEY, LOCAL = "jwt", "apikey", "local"
@@ -79,15 +79,24 @@ def bearers(scope: str) -> frozenset[str]:
     return _TOKEN if scope.startswith(ADMIN_PREFIX) else _BOTH
 
 
-def allows(kind: str, held: Collection[str], wanted: Iterable[str]) -> bool:
+def allows(kind: str, having: Collection[str], wanted: Iterable[str]) -> bool:
     """Whether a credential of this kind that holds these scopes has one of those wanted.
 
     `apikey:X` counts as X (contract 2.2).
     """
     return any(
-        kind in bearers(scope) and (scope in held or f"{KEY_PREFIX}{scope}" in held)
+        kind in bearers(scope) and (scope in having or f"{KEY_PREFIX}{scope}" in having)
         for scope in wanted
     )
+
+
+def held(policy: Mapping[str, Any]) -> frozenset[str]:
+    """The scopes of an API key's policy; what is none is left out."""
+    listed = policy.get("scopes")
+    return frozenset(s for s in listed if isinstance(s, str)) if isinstance(listed, list) else _NONE
+
+
+_NONE: frozenset[str] = frozenset()
 
 
 def is_known(scope: str) -> bool:
