@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from controlplane.kinds import Kind
+from controlplane.services.aicr import kinds as aicr
 
-KINDS: dict[str, Kind] = {}
+KINDS: dict[str, Kind] = {**aicr.KINDS}
