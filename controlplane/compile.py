@@ -22,7 +22,7 @@ from aicr.errors import InvalidRequest
 from aicr.order import deployment_order
 from controlplane import secretrefs
 from controlplane.address import parse
-from controlplane.documents import Loaded, Source, load, refuse
+from controlplane.documents import Loaded, Manifest, load, refuse
 from controlplane.kinds import Kind, Kinds
 from controlplane.layers import Layer, Path, layers_of, merged, origin
 from controlplane.stacks import Stacks
@@ -42,9 +42,12 @@ class Declared(NamedTuple):
     protect: bool | None
     depends: tuple[str, ...]
     layers: list[Layer]
+    # Fields that are computed, and the field that they are computed from.
+    computed: Mapping[str, Path] = {}
 
     def origin(self, path: Path) -> str:
-        return origin(self.layers, path)
+        """file:line:column of whoever asks for a field."""
+        return origin(self.layers, self.computed.get(str(path[0]), path) if path else path)
 
 
 class Desired(NamedTuple):
@@ -68,11 +71,11 @@ class Desired(NamedTuple):
 
 
 def compile_desired(
-    sources: Iterable[Source], asked: Mapping[str, str], kinds: Kinds, catalog: Catalog
+    manifests: Iterable[Manifest], asked: Mapping[str, str], kinds: Kinds, catalog: Catalog
 ) -> Desired:
     """Raises InvalidDocument with everything that is wrong, each with file, line and column, and
     InvalidRequest for criteria in `asked` that select nothing."""
-    loaded = load(sources)
+    loaded = load(manifests)
     docs = loaded.documents
     refuse(docs.diagnostics)
     found = layers_of(loaded, asked)
@@ -110,10 +113,12 @@ def _resources(
             )
         if spec is None:
             continue
+        computed = {}
         if kind.recipe and secretrefs.at(spec, kind.recipe) is not None:
             spec = _with_stack(docs, spec, layers, kind, stacks)
+            computed[STACK] = tuple(kind.recipe.split("."))
         depends = tuple(sorted(set(depends_of(spec, kind))))
-        resources[address] = Declared(address, spec, protect, depends, layers)
+        resources[address] = Declared(address, spec, protect, depends, layers, computed)
     return resources
 
 

@@ -36,6 +36,13 @@ class Source(NamedTuple):
     depth: int = 0
 
 
+class Manifest(NamedTuple):
+    """A parsed manifest, and how many bases it lies below what was asked for."""
+
+    doc: Parsed
+    depth: int = 0
+
+
 class Loaded(NamedTuple):
     """Documents by name, and the depth of each; `found` is everything that is wrong."""
 
@@ -129,18 +136,26 @@ def is_path(base: str) -> bool:
     return "/" in base or base in (".", "..")
 
 
-def load(sources: Iterable[Source]) -> Loaded:
-    """Parsed documents, each valid by itself; what is wrong with any is collected."""
-    docs, depth = Documents(), {}
+def parsed(sources: Iterable[Source]) -> list[Manifest]:
+    """Parsed manifests. Raises InvalidDocument with everything that cannot be parsed."""
+    found: list[Manifest] = []
+    wrong: list[Diagnostic] = []
     for source in sources:
         try:
-            doc = parse(source)
+            found.append(Manifest(parse(source), source.depth))
         except InvalidDocument as e:
-            docs.diagnostics += e.diagnostics
-            continue
-        name = _accept(docs, doc)
+            wrong += e.diagnostics
+    refuse(wrong)
+    return found
+
+
+def load(manifests: Iterable[Manifest]) -> Loaded:
+    """Documents by name, each valid by itself; what is wrong with any is collected."""
+    docs, depth = Documents(), {}
+    for manifest in manifests:
+        name = _accept(docs, manifest.doc)
         if name is not None:
-            depth[name] = source.depth
+            depth[name] = manifest.depth
     return Loaded(docs, depth)
 
 
