@@ -35,11 +35,20 @@ COMMANDS = {
     "lint": "Report everything that is wrong with a catalog.",
     "list": "List criteria values, components, overlays or recipes.",
     "schema": "Print the JSON Schema of a kind of document.",
+    "check": "Check manifests of desired state without a server.",
+    "plan": "Show what would change so that the state is as manifests want it.",
+    "apply": "Apply a plan.",
+    "drift": "Show what was changed by other ways than a plan.",
+    "destroy": "Delete everything that plans manage.",
+    "state": "Look at the state, and say what plans should know of it.",
     "serve": "Serve recipes, queries and bundles over HTTP.",
     "completion": "Print the completion script of a shell.",
 }
 # Commands of the server's package, which this one never imports by itself.
-_ELSEWHERE = {"serve": "controlplane.cli.serve"}
+_ELSEWHERE = {
+    name: f"controlplane.cli.{name}"
+    for name in ("check", "plan", "apply", "drift", "destroy", "state", "serve")
+}
 
 # Commands whose exit code 1 is an answer: mistakes on their command line exit 2.
 _ONE_IS_AN_ANSWER = ("diff",)
