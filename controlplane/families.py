@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
+from controlplane.access.kinds import KINDS as ACCESS
 from controlplane.kinds import Kind
 from controlplane.services.aicr import kinds as aicr
 
-KINDS: dict[str, Kind] = {**aicr.KINDS}
+KINDS: dict[str, Kind] = {**ACCESS, **aicr.KINDS}

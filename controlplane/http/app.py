@@ -30,14 +30,24 @@ from controlplane.http.middleware.rate_limit import RateLimit
 from controlplane.http.middleware.request_id import RequestId
 from controlplane.http.middleware.slashes import Slashes
 from controlplane.http.openapi import Route, document
+from controlplane.http.prefixes import Prefixes
+from controlplane.http.problems import OWN, Dialect
 from controlplane.http.settings import Settings
 
 
 class Service(NamedTuple):
-    """An API that is mounted: its routes, and the models that their descriptions refer to."""
+    """An API that is mounted: its routes, and the models that their descriptions refer to.
+
+    A service of a vendor has paths of its own: errors below its `prefixes` are worded in its
+    `dialect`, also those of paths and methods that it does not have. Where it is not `limited`,
+    AICR's rate limit does not count.
+    """
 
     routes: tuple[Route, ...]
     models: tuple[type[BaseModel], ...]
+    prefixes: tuple[str, ...] = ()
+    dialect: Dialect = OWN
+    limited: bool = True
 
 
 class Application(NamedTuple):
@@ -57,12 +67,12 @@ def create_app(
         Measure(metrics),
         RequestId(),
         Host(settings.allowed_hosts),
-        RateLimit(settings.rate_limit, settings.rate_burst, settings.trusted_proxies, metrics),
+        _limit(settings, services, metrics),
         BodyLimit(settings.max_body),
         Slashes(),
     ]
     app = asgi.App(middleware=middleware)
-    problems.install(app, metrics)
+    problems.install(app, metrics, [(Prefixes(s.prefixes), s.dialect) for s in services])
     routes = [route for service in services for route in service.routes]
     everything = [*_own(lifecycle, metrics, routes), *routes, *_DESCRIBING]
     described = document(everything, [m for service in services for m in service.models])
@@ -71,6 +81,13 @@ def create_app(
         app.add_route(route.path, pages.get(route.path, route.resource))
     app.add_sink(_nowhere, "/")
     return Application(Headers(Ending(app), {"/docs": POLICY}), described)
+
+
+def _limit(settings: Settings, services: Iterable[Service], metrics: Metrics) -> RateLimit:
+    proxies = settings.trusted_proxies
+    limit = RateLimit(settings.rate_limit, settings.rate_burst, proxies, metrics)
+    limit.unlimited = Prefixes(p for s in services if not s.limited for p in s.prefixes)
+    return limit
 
 
 def _own(lifecycle: Lifecycle, metrics: Metrics, routes: Iterable[Route]) -> list[Route]:

@@ -55,3 +55,8 @@ def parse(req: Request, data: bytes) -> tuple[Any, bool]:
 
         return yamlio.parse(data, NAME).value, False
     return jsonio.parse(data, NAME), True
+
+
+def compact(value: Any) -> bytes:
+    """One line of JSON as vendors answer it: no blanks, no line end, nothing escaped for HTML."""
+    return jsonio.compact(value).encode("utf-8", "backslashreplace")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Any
+from typing import Any, NamedTuple
 
 import falcon
 from falcon.asgi import Request, Response
@@ -13,15 +14,19 @@ from aicr import jsonio
 from aicr.errors import AicrError, Internal
 from controlplane.http.log import log
 from controlplane.http.metrics import Metrics
+from controlplane.http.prefixes import Prefixes
 
 # Codes of the wire for statuses that are the framework's to say, named as the seed names them.
 _CODES = {
     400: "INVALID_REQUEST",
     401: "UNAUTHORIZED",
+    403: "FORBIDDEN",
     404: "NOT_FOUND",
     405: "METHOD_NOT_ALLOWED",
+    409: "CONFLICT",
     413: "REQUEST_TOO_LARGE",
     415: "INVALID_REQUEST",
+    422: "INVALID_REQUEST",
     429: "RATE_LIMIT_EXCEEDED",
     500: "INTERNAL_ERROR",
     503: "SERVICE_UNAVAILABLE",
@@ -50,6 +55,18 @@ class Problem(Exception):
         self.headers = headers or {}
 
 
+class Refused(Problem):
+    """An answer that is an error by the rules of a service, not by those of HTTP."""
+
+
+class Dialect(NamedTuple):
+    """How an API words its errors: problem, path and request id to a body; an empty one has no
+    media type."""
+
+    media_type: str
+    body: Callable[[Problem, str, str], bytes]
+
+
 def about(message: str, error: AicrError) -> Problem:
     """A problem with what was asked, in the words of the API; the reason goes to the details."""
     if isinstance(error, Internal):
@@ -65,7 +82,7 @@ def of_error(error: AicrError) -> Problem:
 
 
 def body(problem: Problem, request_id: str) -> bytes:
-    """The JSON of an error, keys in the order of the contract."""
+    """The JSON of an error in AICR's own words, keys in the order of the contract."""
     now = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
     document: dict[str, Any] = {"code": problem.code, "message": problem.message}
     if problem.details:
@@ -76,30 +93,42 @@ def body(problem: Problem, request_id: str) -> bytes:
     return jsonio.line(document)
 
 
-def answer(req: Request, resp: Response, problem: Problem) -> None:
+OWN = Dialect(falcon.MEDIA_JSON, lambda problem, _path, request_id: body(problem, request_id))
+
+
+def answer(req: Request, resp: Response, problem: Problem, dialect: Dialect = OWN) -> None:
     """Make the response this problem."""
     resp.status = str(problem.status)
-    resp.content_type = falcon.MEDIA_JSON
-    resp.data = body(problem, _id(req))
+    resp.data = dialect.body(problem, req.path, _id(req))
+    if resp.data:
+        resp.content_type = dialect.media_type
     resp.set_headers(problem.headers)
 
 
-def install(app: Any, metrics: Metrics) -> None:
-    """Every exception becomes a problem; what nobody expected is logged with its trace."""
+Dialects = Iterable[tuple[Prefixes, Dialect]]
+
+
+def install(app: Any, metrics: Metrics, dialects: Dialects = ()) -> None:
+    """Every exception becomes a problem, in the dialect of its path; what nobody expected is
+    logged with its trace."""
+    spoken = tuple(dialects)
+
+    def say(req: Request, resp: Response, problem: Problem) -> None:
+        answer(req, resp, problem, next((d for p, d in spoken if p.has(req.path)), OWN))
 
     async def on_problem(req: Request, resp: Response, error: Problem, _: Any) -> None:
-        answer(req, resp, error)
+        say(req, resp, error)
 
     async def on_aicr(req: Request, resp: Response, error: AicrError, _: Any) -> None:
-        answer(req, resp, of_error(error))
+        say(req, resp, of_error(error))
 
     async def on_http(req: Request, resp: Response, error: falcon.HTTPError, _: Any) -> None:
-        answer(req, resp, _of_http(req, error))
+        say(req, resp, _of_http(req, error))
 
     async def on_anything(req: Request, resp: Response, error: Exception, _: Any) -> None:
         log("error", "unexpected error", requestId=_id(req), error=repr(error), trace=error)
         metrics.failures.inc()
-        answer(req, resp, Problem(500, "internal server error"))
+        say(req, resp, Problem(500, "internal server error"))
 
     app.add_error_handler(Exception, on_anything)
     app.add_error_handler(falcon.HTTPError, on_http)

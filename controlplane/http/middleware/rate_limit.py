@@ -1,17 +1,20 @@
-"""A token bucket per client address: requests a second, and a burst (seed: 100 and 200)."""
+"""A token bucket per client address: requests a second, and a burst (seed: 100 and 200).
+
+Only for APIs that promise it: what vendors promise of theirs, their services keep by themselves.
+"""
 
 from __future__ import annotations
 
-import ipaddress
 import time
 from collections.abc import Callable, Sequence
-from functools import lru_cache
 
 from falcon.asgi import Request, Response
 
 from controlplane.http.encoded import add
 from controlplane.http.metrics import Metrics
 from controlplane.http.middleware import PROBES
+from controlplane.http.peers import client
+from controlplane.http.prefixes import Prefixes
 from controlplane.http.problems import Problem
 from controlplane.http.settings import Network
 
@@ -31,12 +34,14 @@ class RateLimit:
     ) -> None:
         self._rate, self._burst, self._proxies = rate, burst, tuple(proxies)
         self._metrics, self._clock = metrics, clock
+        # Where it does not count.
+        self.unlimited = Prefixes()
         self._limit = b"%d" % rate
         # Client -> tokens left and when that was; in the order of last use.
         self._buckets: dict[str, tuple[float, float]] = {}
 
     async def process_request(self, req: Request, resp: Response) -> None:
-        if req.path in PROBES:
+        if req.path in PROBES or self.unlimited.has(req.path):
             return
         left = self._take(client(req, self._proxies))
         add(
@@ -61,41 +66,3 @@ class RateLimit:
         if len(self._buckets) > MAX_CLIENTS:
             del self._buckets[next(iter(self._buckets))]
         return left
-
-
-def client(req: Request, proxies: tuple[Network, ...]) -> str:
-    """The address that a request comes from.
-
-    A proxy that is trusted says it in X-Forwarded-For; the last entry that is no trusted proxy
-    counts, since everything before it is what the client itself said.
-    """
-    peer = (req.scope.get("client") or ("",))[0]
-    if not proxies or not _is_in(peer, proxies):
-        return peer
-    for hop in reversed((req.get_header("X-Forwarded-For") or "").split(",")):
-        address = _address(hop)
-        if address is None:
-            break  # from here on it is not what a proxy says
-        if not _is_in(str(address), proxies):
-            return str(address)
-    return peer
-
-
-@lru_cache(maxsize=4096)
-def _is_in(text: str, networks: tuple[Network, ...]) -> bool:
-    address = _address(text)
-    return address is not None and any(address in network for network in networks)
-
-
-def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    """An address, with or without a port; IPv4 in IPv6 is the IPv4 address that it is."""
-    word = text.strip()
-    if word.startswith("["):
-        word = word[1:].partition("]")[0]
-    elif word.count(":") == 1:
-        word = word.partition(":")[0]
-    try:
-        address = ipaddress.ip_address(word)
-    except ValueError:
-        return None
-    return getattr(address, "ipv4_mapped", None) or address

@@ -16,7 +16,7 @@ from controlplane import address as addresses
 from controlplane import planner
 from controlplane.access import guard
 from controlplane.access.credentials import Caller, Credentials
-from controlplane.access.scopes import AUDIT_READ, PLANS_APPLY, PLANS_READ, STATE_READ
+from controlplane.access.scopes import OWN
 from controlplane.engine import Engine
 from controlplane.http import bodies
 from controlplane.http.lifecycle import Lifecycle
@@ -28,6 +28,9 @@ from controlplane.services.plans import events, requests, spec
 from controlplane.services.plans.models import PlanRequest
 from controlplane.state.protocol import Actor
 from controlplane.tail import Tail
+
+
+PLANS_READ, PLANS_APPLY, STATE_READ, AUDIT_READ = OWN
 
 
 class Context(NamedTuple):

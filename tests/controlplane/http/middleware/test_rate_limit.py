@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from controlplane.http.metrics import Metrics
 from controlplane.http.middleware import rate_limit
-from controlplane.http.middleware.rate_limit import RateLimit, client
+from controlplane.http.middleware.rate_limit import RateLimit
+from controlplane.http.peers import client
 from tests.controlplane.conftest import problem
 from tests.controlplane.http.test_metrics import samples
 

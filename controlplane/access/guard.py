@@ -1,0 +1,42 @@
+"""The one question that routes ask: may whoever sent this request do that?"""
+
+from __future__ import annotations
+
+from falcon.asgi import Request
+
+from controlplane.access import scopes
+from controlplane.access.credentials import Caller, Credentials
+from controlplane.access.policy import Target, permits
+from controlplane.access.registry import NVCF
+from controlplane.access.scopes import JWT
+from controlplane.http.problems import Refused
+
+DENIED = "Access Denied"
+
+
+async def require(
+    req: Request, credentials: Credentials, *any_of: str, namespace: str = NVCF
+) -> Caller:
+    """The caller, who has one of these scopes; `namespace` says which service asks.
+
+    Raises Refused: 401, 403, or 404 for a token of a client that is not registered.
+    """
+    caller = await credentials.caller(bearer(req), namespace)
+    if not scopes.allows(caller.kind, caller.scopes, any_of):
+        raise Refused(403, DENIED)
+    if caller.kind == JWT and not caller.account:
+        words = f"Unknown client_id '{caller.subject}' when finding account id"
+        raise Refused(404, words)
+    return caller
+
+
+def check(caller: Caller, target: Target) -> None:
+    """Raises Refused 403 when the caller's resources do not cover the target."""
+    if not permits(caller.grants, target):
+        raise Refused(403, DENIED)
+
+
+def bearer(req: Request) -> str:
+    """The credential of the Authorization header; nothing when there is none."""
+    scheme, _, credential = (req.get_header("Authorization") or "").partition(" ")
+    return credential.strip() if scheme.lower() == "bearer" else ""
