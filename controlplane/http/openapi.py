@@ -26,6 +26,9 @@ _PROBLEMS = {
 }
 
 
+_SECURITY = {"bearer": {"type": "http", "scheme": "bearer"}}
+
+
 class Route(NamedTuple):
     """A path and the resource behind it; `operations` say per method what OpenAPI wants to know."""
 
@@ -51,7 +54,7 @@ def document(routes: Iterable[Route], models: Iterable[type[BaseModel]]) -> dict
         },
         "servers": [{"url": "/"}],
         "paths": {route.path: _path(route) for route in routes},
-        "components": {"schemas": schemas["$defs"]},
+        "components": {"schemas": schemas["$defs"], "securitySchemes": _SECURITY},
     }
 
 
