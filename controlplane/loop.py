@@ -11,7 +11,6 @@ from controlplane.plan.recover import recover
 from controlplane.reconcile import Reconciler
 from controlplane.runtime.protocol import Runtime
 from controlplane.runtime.simulated import Simulated
-from controlplane.state.protocol import Reader
 
 SECONDS = 1.0
 # How many events are kept for those who watch.
@@ -36,8 +35,9 @@ class Loop:
         while True:
             try:
                 await asyncio.to_thread(self.once)
-            except AicrError as e:
-                log("error", "a round of the loop failed", error=str(e))
+            except Exception as e:  # noqa: BLE001 (the next round must come)
+                trace = None if isinstance(e, AicrError) else e
+                log("error", "a round of the loop failed", error=str(e), trace=trace)
             await asyncio.sleep(SECONDS)
 
     def once(self) -> None:
@@ -46,7 +46,7 @@ class Loop:
             log("warn", "a plan was interrupted", plan=digest)
         if self._reconciler is not None:
             self._reconciler.run()
-        meta = self._engine.store.read(Reader.meta)
+        meta = self._engine.store.read(lambda reader: reader.meta())
         keep_from = meta.revision - EVENTS_KEPT
         if keep_from - meta.compacted > _SLACK:
             self._engine.store.write(lambda tx: tx.compact(keep_from))
