@@ -108,9 +108,10 @@ def _wanted(declared: Declared, spec: Spec, state: State, kinds: Kinds) -> Stage
         return _creation(declared, spec, known)
     kind = kinds[parse(declared.address).kind]
     protected = known.protected if declared.protect is None else declared.protect
-    same = text(spec) == text(known.spec)
+    wanted = text(spec)
+    same = wanted == text(known.spec)
     if same and known.applied is not None and protected == known.protected:
-        if text(known.applied) == text(spec):
+        if known.applied is known.spec or text(known.applied) == wanted:
             return None
         action: str = ADOPT
         found: tuple[Difference, ...] = ()
@@ -220,7 +221,7 @@ def drift_of(state: State) -> Iterator[Drift]:
             continue
         if r.spec is None:
             yield Drift(address, True, ())
-        elif r.spec != r.applied or text(r.spec) != text(r.applied):
+        elif r.spec is not r.applied and text(r.spec) != text(r.applied):
             yield Drift(address, False, tuple(_differences(r.applied, r.spec, _nowhere, None)))
 
 
