@@ -71,6 +71,7 @@ def build(
     gone = [r for r in state.resources.values() if r.address not in wanted]
     stages = [*made, *_deletions(gone, kinds, options)]
     _check_protected(stages, state)
+    _check_users(stages, {*wanted}, state, kinds)
     return _plan(desired.digest, desired.config, state, stages)
 
 
@@ -197,6 +198,21 @@ def _check_protected(stages: list[Stage], state: State) -> None:
         )
 
 
+def _check_users(
+    stages: list[Stage], declared: Collection[str], state: State, kinds: Kinds
+) -> None:
+    """What goes is needed by nothing that stays. (What is declared is looked at by itself.)"""
+    doomed = {stage.address for stage in stages if stage.action == DELETE}
+    if not doomed:
+        return
+    for address, r in state.resources.items():
+        if address in doomed or address in declared or r.spec is None:
+            continue
+        for target in depends_of(r.spec, kinds[parse(address).kind]):
+            if target in doomed:
+                raise Conflict(f"{target} is still needed by {address}, which stays")
+
+
 def _check_references(desired: Desired, state: State) -> None:
     """What is referred to is declared, or in the state and not about to go."""
     for declared in desired.resources.values():
@@ -235,6 +251,7 @@ def wish(action: str, addresses: Collection[str], state: State, kinds: Kinds) ->
     if action == DELETE:
         stages = list(deletions({a: _present(a, state) for a in addresses}, kinds))
         _check_protected(stages, state)
+        _check_users(stages, set(), state, kinds)
         return _plan("", "", state, stages)
     for address in sorted(set(addresses)):
         r = _present(address, state)
