@@ -10,6 +10,7 @@ from aicr.errors import Conflict, InvalidRequest
 from controlplane import secretrefs
 from controlplane.address import parse
 from controlplane.changes import CREATED, UPDATED, Changes
+from controlplane.kinds import Making
 from controlplane.plan.definition import CREATE, DELETE, REPLACE, Stage
 from controlplane.state.protocol import Json, Resource, Transaction
 from controlplane.state.rows import text
@@ -43,12 +44,14 @@ class Effects:
             tx.purge(stage.address)  # with the secrets of what it replaces
         before, seen = ({}, {}) if old is None else (old.spec or {}, old.status)
         values = self._secrets(changes, stage, spec, before)
+        uid = str(uuid4()) if old is None else old.uid
+        making = Making(stage.address, uid, spec, seen, values, tx.now, tx)
         made = Resource(
             stage.address,
-            str(uuid4()) if old is None else old.uid,
+            uid,
             spec,
             spec,
-            kind.status(spec, seen, values, tx.now),
+            kind.status(making),
             stage.protected,
             0,
             tx.now if old is None else old.created,
