@@ -65,7 +65,7 @@ class Desired(NamedTuple):
         """Every reference to a secret, and where it stands."""
         found = {}
         for declared in self.resources.values():
-            for path, value in _secret_values(declared.spec):
+            for path, value in secret_values(declared.spec):
                 found[value] = declared.origin(path)
         return found
 
@@ -87,6 +87,21 @@ def compile_desired(
     digest = _digest({a: [d.spec, d.protect] for a, d in resources.items()})
     config = _digest([catalog.digest, sorted(kinds)])
     return Desired(resources, order, digest, config, tuple(sorted(set(docs.diagnostics))))
+
+
+def references(
+    manifests: Iterable[Manifest], asked: Mapping[str, str], kinds: Kinds
+) -> dict[str, str]:
+    """The `env:` and `file:` references of manifests, and where each stands. What is wrong with the
+    manifests is left to `compile_desired`."""
+    loaded, found = load(manifests), {}
+    for address, layers in layers_of(loaded, asked).items():
+        kind, spec = kinds.get(address.rpartition(".")[0]), merged(layers)
+        for path in sorted(kind.secrets) if kind and spec else ():
+            value = secretrefs.at(spec or {}, path)
+            if (secretrefs.parse(value) or (secretrefs.STORE,))[0] != secretrefs.STORE:
+                found[value] = origin(layers, tuple(path.split(".")))
+    return found
 
 
 def _digest(value: Any) -> str:
@@ -192,20 +207,20 @@ def depends_of(spec: Mapping[str, Any], kind: Kind) -> Iterator[str]:
         for name in value if isinstance(value, list) else [value]:
             if isinstance(name, str):
                 yield f"{target}.{name}"
-    for _, reference in _secret_values(spec):
+    for _, reference in secret_values(spec):
         kind_, name = secretrefs.parse(reference) or ("", "")
         if kind_ == secretrefs.STORE:
             yield f"{secretrefs.STORE_KIND}.{name}"
 
 
-def _secret_values(value: Any, path: Path = ()) -> Iterator[tuple[Path, str]]:
+def secret_values(value: Any, path: Path = ()) -> Iterator[tuple[Path, str]]:
     """References in a compiled spec, with their paths."""
     if isinstance(value, Mapping):
         if secretrefs.REFERENCE in value and isinstance(value[secretrefs.REFERENCE], str):
             yield path, value[secretrefs.REFERENCE]
             return
         for key, below in value.items():
-            yield from _secret_values(below, (*path, key))
+            yield from secret_values(below, (*path, key))
 
 
 def _check_references(docs: Documents, resources: Mapping[str, Declared], kinds: Kinds) -> None:

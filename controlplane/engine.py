@@ -20,6 +20,8 @@ T = TypeVar("T")
 class Engine:
     def __init__(self, store: Store, kinds: Kinds, vault: Vault) -> None:
         self.store, self.kinds, self.vault = store, kinds, vault
+        # Called after every change that this process made and that is durable.
+        self.on_change: Callable[[], None] = _nothing
 
     async def read(self, work: Callable[[Reader], T]) -> T:
         """What `work` makes of one consistent state, in a thread."""
@@ -28,7 +30,9 @@ class Engine:
     async def change(self, actor: Actor, work: Callable[[Changes], T]) -> T:
         """`work` as one transaction, durable when this returns. It runs on the writer's thread, so
         that what it reads cannot change before what it writes."""
-        return await asyncio.wrap_future(self.store.submit(self._changing(actor, work)))
+        result = await asyncio.wrap_future(self.store.submit(self._changing(actor, work)))
+        self.on_change()
+        return result
 
     def change_now(self, actor: Actor, work: Callable[[Changes], T]) -> T:
         """The same, for commands."""
@@ -36,3 +40,7 @@ class Engine:
 
     def _changing(self, actor: Actor, work: Callable[[Changes], T]) -> Callable[[Transaction], T]:
         return lambda tx: work(Changes(tx, self.kinds, actor))
+
+
+def _nothing() -> None:
+    """Nobody wants to know."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from aicr.catalog import Catalog
 from aicr.diagnostics import Diagnostic
 from aicr.errors import Conflict, InvalidRequest, NotFound
-from controlplane import secretrefs
+from controlplane import address, secretrefs
+from controlplane.changes import CREATED, Changes
 from controlplane.compile import Desired, compile_desired
 from controlplane.documents import Manifest
 from controlplane.engine import Engine
@@ -17,7 +18,7 @@ from controlplane.plan import builder
 from controlplane.plan.builder import Options, State
 from controlplane.plan.definition import ADOPT, DELETE, PROTECT, UNPROTECT, Plan, parse
 from controlplane.plan.recover import PLANNED
-from controlplane.state.protocol import Actor, StoredPlan, Transaction
+from controlplane.state.protocol import Actor, Resource, StoredPlan, Transaction
 
 WISHES = (ADOPT, PROTECT, UNPROTECT, DELETE)
 
@@ -95,35 +96,79 @@ def _digests(
             raise InvalidRequest(f"{where}: the value of {reference} is needed to plan this")
         return engine.vault.digest(values[reference])
 
-    def of_store(address: str, reference: str) -> str:
-        if address in desired.resources:
-            return digest(desired.resources[address].spec["value"][secretrefs.REFERENCE])
-        known = state.resources.get(address)
+    def of_store(where: str, reference: str) -> str:
+        if where in desired.resources:
+            return digest(desired.resources[where].spec["value"][secretrefs.REFERENCE])
+        known = state.resources.get(where)
         if known is None or known.spec is None:
-            where = desired.secrets.get(reference, "")
-            raise InvalidRequest(f"{where}: {reference}: there is no {address}")
+            place = desired.secrets.get(reference, "")
+            raise InvalidRequest(f"{place}: {reference}: there is no {where}")
         found: str = known.spec["value"][secretrefs.DIGEST]
         return found
 
     return digest
 
 
-def export(engine: Engine) -> dict[str, object]:
-    """The state as a document, without secrets and without what only this store knows."""
-    state = engine.store.read(builder.state_of)
+STATE_FORMAT = "1.0"
+
+
+def exported(state: State) -> dict[str, Any]:
+    """A state as a document. Secrets are not in it, only their digests."""
     return {
-        "formatVersion": "1.0",
+        "formatVersion": STATE_FORMAT,
         "kind": "State",
         "lineage": state.meta.lineage,
         "serial": state.meta.serial,
-        "resources": [
-            {k: v for k, v in r._asdict().items() if k != "revision"}
-            for r in state.resources.values()
-        ],
+        "revision": state.meta.revision,
+        "resources": [state.resources[a]._asdict() for a in sorted(state.resources)],
     }
 
 
-def refuse_unless_empty(tx: Transaction) -> None:
-    """Raises Conflict."""
-    if tx.resources(deleted=True):
-        raise Conflict("this state has resources already: a state is imported into an empty one")
+def restore(engine: Engine, document: Any, actor: Actor) -> int:
+    """Put an exported state into an empty one; how many resources it has. The lineage stays that of
+    the empty state: plans of the other one do not fit it.
+
+    Raises InvalidRequest for what is no state, and Conflict when there are resources that a plan
+    manages.
+    """
+    resources = [_resource(entry, engine) for entry in _entries(document)]
+
+    def work(changes: Changes) -> int:
+        if any(r.applied is not None for r in changes.tx.resources(deleted=True)):
+            raise Conflict("this state has managed resources: import into an empty one")
+        for resource in resources:
+            changes.put(resource, CREATED)
+        return len(resources)
+
+    return engine.change_now(actor, work)
+
+
+def _entries(document: Any) -> list[Any]:
+    found = document.get("resources") if isinstance(document, dict) else None
+    if not isinstance(found, list) or document.get("formatVersion") != STATE_FORMAT:
+        raise InvalidRequest("this is no exported state: aicr state export writes one")
+    return found
+
+
+def _resource(entry: Any, engine: Engine) -> Resource:
+    try:
+        resource = Resource(**{name: entry[name] for name in Resource._fields})
+        kind = address.parse(resource.address).kind
+    except (KeyError, TypeError):
+        raise InvalidRequest("this is no exported state: a resource lacks something") from None
+    if kind not in engine.kinds:
+        raise InvalidRequest(f"{resource.address}: this aicr knows no kind {kind}")
+    paths = engine.kinds[kind].secrets
+    return resource._replace(
+        spec=_without_digests(resource.spec, paths),
+        applied=_without_digests(resource.applied, paths),
+    )
+
+
+def _without_digests(spec: Any, paths: Iterable[str]) -> Any:
+    """A spec whose secrets are not known here: the next plan will want to put them."""
+    for path in paths:
+        marked = secretrefs.at(spec or {}, path)
+        if marked is not None:
+            spec = secretrefs.replaced(spec, path, {**marked, secretrefs.DIGEST: ""})
+    return spec

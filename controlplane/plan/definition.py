@@ -121,13 +121,14 @@ def parse(data: bytes, name: str) -> Plan:
         document = jsonio.parse(data, name)
     except InvalidRequest as e:
         raise Tampered(f"{name} is no plan: {e.message}") from None
-    plan = _of(document, name)
+    plan = of_document(document, name)
     if plan.text().encode() != data:
         raise Tampered(f"{name} is not what was planned: its digest does not fit; plan again")
     return plan
 
 
-def _of(document: Any, name: str) -> Plan:
+def of_document(document: Any, name: str) -> Plan:
+    """The plan in a JSON document. Raises Tampered for what is none."""
     version = document.get("formatVersion") if isinstance(document, dict) else None
     if version != FORMAT_VERSION:
         raise Tampered(f"{name} is no plan of format {FORMAT_VERSION}")

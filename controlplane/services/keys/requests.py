@@ -67,7 +67,10 @@ class Once(NamedTuple):
 
 
 def once(req: Request, service: Registered, owner_: str, document: Any) -> Once | None:
-    """By its Idempotency-Key, if it has one; keys of different owners never meet. Raises Refused."""
+    """By its Idempotency-Key, if it has one; those of different owners never meet.
+
+    Raises Refused.
+    """
     given = req.get_header("Idempotency-Key")
     if given is None:
         return None
@@ -156,3 +159,19 @@ def status(document: dict[str, Any]) -> str:
     if value not in (ACTIVE, SUSPENDED):
         raise errors.unreadable()
     return value
+
+
+_RULE = re.compile(r"[\w-]+\.allow", re.ASCII)
+
+
+def is_rule(name: str) -> bool:
+    """Whether a rule can be evaluated (contract 12.4)."""
+    return _RULE.fullmatch(name) is not None
+
+
+def api_key(document: dict[str, Any]) -> str:
+    """The key that is to be judged. Raises Problem."""
+    given = document.get("input")
+    if not isinstance(given, dict):
+        raise errors.bad("input.apiKey must be set")
+    return text(given, "apiKey")

@@ -58,9 +58,10 @@ def owned(reader: Reader, owner: str, service: Registered, key_id: str) -> Key:
 
 
 def create(
-    changes: Changes, draft: Draft, service: Registered, owner: str, mint: Mint, now: datetime
+    changes: Changes, draft: Draft, service: Registered, owner: str, mint: Mint
 ) -> dict[str, Any]:
     """The answer with the new key. Raises Refused."""
+    now = times.parse(changes.tx.now)
     check_owner(changes.tx, owner)
     _sweep(changes, owner, service, now)
     counted = [k for k in keys.owned(changes.tx, owner, service.id) if k.state(now) != EXPIRED]
@@ -84,11 +85,11 @@ def create(
 
 
 def _sweep(changes: Changes, owner: str, service: Registered, now: datetime) -> None:
-    """Remove keys that expired long ago, but for those of manifests: these are for a plan to tell."""
+    """Remove keys that expired long ago; those of manifests are for a plan to remove."""
     for key in keys.owned(changes.tx, owner, service.id):
-        if key.expires <= now - KEPT and key.resource.applied is None:
-            if not key.resource.protected:
-                changes.delete(key.resource)
+        own = key.resource.applied is None and not key.resource.protected
+        if own and key.expires <= now - KEPT:
+            changes.delete(key.resource)
 
 
 def _know(changes: Changes, owner: str) -> None:
@@ -170,7 +171,7 @@ def recall(reader: Reader, vault: Vault, once: Once) -> dict[str, Any] | None:
 
 def remember(changes: Changes, vault: Vault, once: Once, answer: dict[str, Any]) -> None:
     """Keep an answer with its effect; it holds the value of a key, so it is sealed."""
-    sealed = vault.seal(once.name, jsonio.compact(answer).encode())
+    sealed = vault.seal(once.name, jsonio.canonical(answer))
     body = jsonio.compact(
         {"key": sealed.key, "nonce": _base64(sealed.nonce), "data": _base64(sealed.data)}
     )

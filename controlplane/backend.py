@@ -1,0 +1,76 @@
+"""Where commands find the engine: on this host, or behind a server. Both answer the same."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any, NamedTuple, Protocol
+
+from controlplane import planner
+from controlplane.documents import Manifest
+from controlplane.engine import Engine
+from controlplane.plan import apply as applying
+from controlplane.plan.apply import Outcome
+from controlplane.plan.builder import Options, State, state_of
+from controlplane.plan.definition import Plan
+from controlplane.state.protocol import Actor
+
+
+class Wanted(NamedTuple):
+    """Desired state as a command has it: manifests, criteria, values of secrets, options."""
+
+    manifests: list[Manifest]
+    criteria: Mapping[str, str]
+    secrets: Mapping[str, str]
+    options: Options
+
+
+class Made(NamedTuple):
+    """A plan, and warnings as text."""
+
+    plan: Plan
+    warnings: list[str]
+
+
+class Backend(Protocol):
+    def plan(self, wanted: Wanted) -> Made: ...
+
+    def wish(self, action: str, addresses: Collection[str]) -> Plan:
+        """The plan of one command: adopt, protect, unprotect, or delete."""
+
+    def destroy(self) -> Plan: ...
+
+    def apply(self, plan: Plan, secrets: Mapping[str, str]) -> Outcome: ...
+
+    def state(self) -> State: ...
+
+    def restore(self, document: Any) -> int:
+        """Put an exported state into an empty one; how many resources it has."""
+
+
+class Local:
+    """The engine of this host."""
+
+    def __init__(self, engine: Engine, data_dir: str | None, actor: Actor) -> None:
+        self._engine, self._data_dir, self._actor = engine, data_dir, actor
+
+    def plan(self, wanted: Wanted) -> Made:
+        from aicr import catalog as catalogs
+
+        asked = planner.Asked(*wanted)
+        made = planner.make(self._engine, catalogs.load(self._data_dir), asked)
+        return Made(made.plan, [w.text for w in made.warnings])
+
+    def wish(self, action: str, addresses: Collection[str]) -> Plan:
+        return planner.wish(self._engine, action, addresses)
+
+    def destroy(self) -> Plan:
+        return planner.destroy(self._engine)
+
+    def apply(self, plan: Plan, secrets: Mapping[str, str]) -> Outcome:
+        return applying.apply(self._engine, plan, self._actor, secrets)
+
+    def state(self) -> State:
+        return self._engine.store.read(state_of)
+
+    def restore(self, document: Any) -> int:
+        return planner.restore(self._engine, document, self._actor)

@@ -1,0 +1,169 @@
+"""Options that the commands of desired state share, and the backend and the manifests they name."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple, TypeVar
+
+import click
+
+from aicr.errors import AicrError, InvalidRequest
+from controlplane.backend import Backend, Local, Wanted
+from controlplane.client import SERVER, Remote
+from controlplane.plan.builder import Options
+from controlplane.plan.definition import Plan
+from controlplane.state.protocol import Actor
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+_BACKEND = (
+    click.option("--server", default=None, metavar="URL", help=f"A server (default ${SERVER})."),
+    click.option(
+        "--state",
+        default=None,
+        metavar="FILE",
+        help="State on this host: a file, or postgresql://… (default $AICR_HOME/state.db).",
+    ),
+    click.option("--data", "data_dir", default=None, metavar="DIR", help="External catalog."),
+)
+_MANIFESTS = (
+    click.option(
+        "-f", "--file", "path", default=None, metavar="DIR", help="Manifests: a directory or file."
+    ),
+    click.option(
+        "--for",
+        "asked",
+        multiple=True,
+        metavar="FIELD=VALUE",
+        help="Criteria that select documents; repeatable, or by comma.",
+    ),
+)
+prune_option = click.option(
+    "--prune", is_flag=True, help="Delete resources that nobody declares or ever managed, too."
+)
+yes_option = click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+full_option = click.option("--full", is_flag=True, help="Every field, and values in full length.")
+exitcode_option = click.option(
+    "--detailed-exitcode", is_flag=True, help="Exit 0 for no changes, 2 for changes, 1 for errors."
+)
+
+
+def _all(options: tuple[Any, ...], command: Command) -> Command:
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def backend_options(command: Command) -> Command:
+    """Adds --server, --state and --data."""
+    return _all(_BACKEND, command)
+
+
+def manifest_options(command: Command) -> Command:
+    """Adds -f and --for."""
+    return _all(_MANIFESTS, command)
+
+
+class Place(NamedTuple):
+    """Where the engine is, as options say it."""
+
+    server: str | None
+    state: str | None
+    data_dir: str | None
+
+
+@contextmanager
+def backend(place: Place) -> Iterator[Backend]:
+    """The engine: --server, --state, AICR_SERVER, or the state of this host, in this order."""
+    if place.server and place.state:
+        raise InvalidRequest("--state has no effect beside --server: the server has its own")
+    server = place.server or (None if place.state else os.environ.get(SERVER))
+    if server:
+        if place.data_dir:
+            raise InvalidRequest("--data has no effect beside a server: it has its own catalog")
+        yield Remote(server)
+        return
+    from controlplane.local import open_engine
+
+    with open_engine(place.state) as engine:
+        yield Local(engine, place.data_dir, me())
+
+
+def me() -> Actor:
+    """Who runs a command here, as the audit names it."""
+    try:
+        name = getpass.getuser()
+    except (KeyError, OSError):
+        name = str(os.getuid())
+    return Actor(f"{name}@local")
+
+
+def criteria(asked: tuple[str, ...]) -> dict[str, str]:
+    """--for as a map. Raises InvalidRequest."""
+    found: dict[str, str] = {}
+    for pair in (p for text in asked for p in text.split(",")):
+        field, equals, value = (word.strip() for word in pair.partition("="))
+        if not (field and equals and value):
+            raise InvalidRequest(f"--for {pair!r}: write field=value")
+        if found.setdefault(field, value) != value:
+            raise InvalidRequest(f"--for states {field} twice: {found[field]} and {value}")
+    return found
+
+
+def wanted(path: str, asked: tuple[str, ...], prune: bool) -> Wanted:
+    """The manifests of a command, with the values of the secrets that they refer to."""
+    from controlplane import documents, secretrefs
+    from controlplane.compile import references
+    from controlplane.families import KINDS
+
+    sources, fields = documents.read(path), criteria(asked)
+    manifests = documents.parsed(sources)
+    places: dict[str, str] = {}
+    if any(word in source.data for source in sources for word in (b"env:", b"file:")):
+        places = references(manifests, fields, KINDS)
+    values = secretrefs.read(places, places.__getitem__)
+    return Wanted(manifests, fields, values, Options(prune))
+
+
+def secrets_of(plan: Plan) -> dict[str, str]:
+    """The values of the secrets that a plan needs, by reference."""
+    from controlplane import secretrefs
+    from controlplane.compile import secret_values
+
+    places = {
+        reference: stage.address
+        for stage in plan.stages
+        for _, reference in secret_values(stage.after or {})
+    }
+    return secretrefs.read(places, places.__getitem__)
+
+
+def confirm(question: str, yes: bool) -> None:
+    """Ask, unless told not to. Raises click.Abort for no, InvalidRequest where nobody can say."""
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise InvalidRequest("nobody can be asked here: --yes goes on without asking")
+    click.confirm(question, abort=True, err=True)
+
+
+@contextmanager
+def one_for_errors(detailed: bool) -> Iterator[None]:
+    """With --detailed-exitcode 2 means changes, so that errors exit 1."""
+    try:
+        yield
+    except AicrError as e:
+        if detailed:
+            e.exit_code = 1
+        raise
+
+
+def required(path: str | None) -> str:
+    """Raises InvalidRequest when no manifests are named."""
+    if path is None:
+        raise InvalidRequest("say which manifests: -f DIR")
+    return path

@@ -1,0 +1,62 @@
+"""`aicr plan`: what would change."""
+
+from __future__ import annotations
+
+import click
+
+from aicr.atomic import write_file
+from aicr.cli import output
+from aicr.cli.options import format_option, strict_option
+from controlplane.backend import Made
+from controlplane.cli import options
+from controlplane.cli.options import Place, backend, one_for_errors
+from controlplane.plan import view
+
+CHANGES = 2
+
+
+@click.command("plan")
+@options.manifest_options
+@options.backend_options
+@options.prune_option
+@click.option("--output", "-o", "target", default=None, metavar="FILE", help="Write the plan.")
+@format_option("text", "json", default="text")
+@options.full_option
+@options.exitcode_option
+@strict_option
+def command(
+    *,
+    path: str | None,
+    asked: tuple[str, ...],
+    prune: bool,
+    target: str | None,
+    output_format: str,
+    full: bool,
+    detailed_exitcode: bool,
+    strict: bool,
+    **where: str | None,
+) -> int:
+    """Show what would change so that the state is as the manifests want it. Changes nothing.
+
+    \b
+    aicr plan -f examples/production
+    aicr plan -f examples/production --server http://aicr:8080 -o plan.json
+
+    A plan that was written is applied with aicr apply plan.json: exactly it, once, and only while
+    the state is the one it was made for.
+    """
+    with one_for_errors(detailed_exitcode):
+        made = _made(options.required(path), asked, prune, Place(**where))
+        output.warn(made.warnings, strict)
+        if target is not None:
+            write_file(target, made.plan.text().encode())
+        output.emit(
+            made.plan.text() if output_format == "json" else view.text(made.plan, full=full)
+        )
+    return CHANGES if detailed_exitcode and not made.plan.is_empty else 0
+
+
+def _made(path: str, asked: tuple[str, ...], prune: bool, place: Place) -> Made:
+    wanted = options.wanted(path, asked, prune)
+    with backend(place) as engine:
+        return engine.plan(wanted)

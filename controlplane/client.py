@@ -1,0 +1,156 @@
+"""A server's engine, over HTTP."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import os
+from collections.abc import Collection, Mapping
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from aicr import jsonio
+from aicr.errors import (
+    AicrError,
+    Conflict,
+    Forbidden,
+    Full,
+    Gone,
+    InvalidRequest,
+    NotFound,
+    RateLimited,
+    Timeout,
+    Unauthorized,
+    Unavailable,
+)
+from controlplane.backend import Made, Wanted
+from controlplane.home import home
+from controlplane.plan.apply import Outcome
+from controlplane.plan.builder import State
+from controlplane.plan.definition import Plan, of_document
+from controlplane.state.protocol import Meta, Resource
+
+TOKEN = "AICR_TOKEN"  # noqa: S105 (the name of a variable)
+SERVER = "AICR_SERVER"
+# An apply answers when everything is done.
+SECONDS = 600
+_ERRORS: dict[int, type[AicrError]] = {
+    400: InvalidRequest,
+    401: Unauthorized,
+    403: Forbidden,
+    404: NotFound,
+    409: Conflict,
+    410: Gone,
+    413: InvalidRequest,
+    422: InvalidRequest,
+    429: RateLimited,
+    503: Unavailable,
+    504: Timeout,
+    507: Full,
+}
+
+
+class Remote:
+    """Raises what the server says, as the same errors that the engine raises here."""
+
+    def __init__(self, server: str) -> None:
+        split = urlsplit(server)
+        if split.scheme not in ("http", "https") or not split.hostname:
+            raise InvalidRequest(f"{server} is no URL of a server: http://HOST:PORT (--server)")
+        self._server = server.rstrip("/")
+        self._token = _token(split.hostname)
+
+    def plan(self, wanted: Wanted) -> Made:
+        documents = [
+            {
+                "name": m.doc.file,
+                "document": m.doc.value,
+                "positions": m.doc.positions,
+                "depth": m.depth,
+            }
+            for m in wanted.manifests
+        ]
+        body = {
+            "documents": documents,
+            "for": dict(wanted.criteria),
+            "secrets": dict(wanted.secrets),
+            "prune": wanted.options.prune,
+        }
+        return self._planned(body)
+
+    def wish(self, action: str, addresses: Collection[str]) -> Plan:
+        return self._planned({"action": action, "addresses": sorted(addresses)}).plan
+
+    def destroy(self) -> Plan:
+        return self._planned({"destroy": True}).plan
+
+    def apply(self, plan: Plan, secrets: Mapping[str, str]) -> Outcome:
+        path = f"/v1/plans/{quote(plan.digest)}/apply"
+        answer = self._call("POST", path, {"secrets": dict(secrets)})
+        return Outcome(*(answer[name] for name in Outcome._fields))
+
+    def state(self) -> State:
+        answer = self._call("GET", "/v1/state")
+        meta = Meta(answer["lineage"], answer["serial"], answer["revision"], 0, "", "", 0)
+        found = [
+            Resource(*(entry.get(name) for name in Resource._fields))
+            for entry in answer["resources"]
+        ]
+        return State(meta, {r.address: r for r in found})
+
+    def restore(self, document: Any) -> int:
+        count: int = self._call("POST", "/v1/state", document)["resources"]
+        return count
+
+    def _planned(self, body: Mapping[str, Any]) -> Made:
+        answer = self._call("POST", "/v1/plans", body)
+        plan = of_document(answer["plan"], self._server)
+        if plan.digest != answer["id"]:
+            raise Unavailable(f"{self._server} answered a plan that is not the one it names")
+        return Made(plan, answer["warnings"])
+
+    def _call(self, method: str, path: str, body: Any = None) -> Any:
+        from http.client import HTTPException
+        from urllib.error import HTTPError
+        from urllib.request import Request, urlopen
+
+        data = None if body is None else jsonio.compact(body).encode("utf-8", "surrogatepass")
+        headers = {"Content-Type": "application/json", "Accept": "application/json"}
+        if self._token:
+            headers["Authorization"] = f"Bearer {self._token}"
+        url = self._server + path
+        request = Request(url, data=data, headers=headers, method=method)  # noqa: S310 (checked)
+        try:
+            with urlopen(request, timeout=SECONDS) as response:  # noqa: S310
+                return json.loads(response.read())
+        except HTTPError as e:
+            raise self._error(e.code, e.read()) from None
+        except (OSError, HTTPException, ValueError) as e:
+            reason = getattr(e, "reason", None) or e
+            text = f"cannot reach {self._server}: {reason} (--server, {SERVER})"
+            raise Unavailable(text) from None
+
+    def _error(self, status: int, data: bytes) -> AicrError:
+        try:
+            problem = json.loads(data)
+            message = problem.get("message") or problem.get("detail") or ""
+            details = problem.get("details") or {}
+        except (ValueError, AttributeError):
+            message, details = "", {}
+        if status in (401, 403) and not self._token:
+            message = f"{message or 'no credential'}: set {TOKEN}"
+        kind = _ERRORS.get(status, Unavailable)
+        return kind(message or f"{self._server} answered {status}", details=details)
+
+
+def _token(host: str) -> str:
+    """AICR_TOKEN; on the server's own host the credential in AICR_HOME does."""
+    given = os.environ.get(TOKEN, "").strip()
+    return given or (home().known_token() if _is_here(host) else "")
+
+
+def _is_here(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,1 @@
+"""What runs things: one protocol, several ways."""

@@ -1,0 +1,39 @@
+"""What a runtime is: it starts and stops instances, and says what it sees of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple, Protocol
+
+STARTING, RUNNING, FAILED = "starting", "running", "failed"
+
+
+class Instance(NamedTuple):
+    """Something that runs for a resource. `name` tells instances of one resource apart, `digest` is
+    of what it was started with."""
+
+    id: str
+    address: str
+    name: str
+    digest: str
+
+
+class Health(NamedTuple):
+    """How an instance is: starting, running or failed, and why."""
+
+    state: str
+    reason: str = ""
+
+
+class Runtime(Protocol):
+    """Every call may be made again: starting what runs and stopping what is gone do nothing."""
+
+    def start(self, instance: Instance, spec: Mapping[str, Any]) -> None: ...
+
+    def stop(self, id_: str) -> None: ...
+
+    def health(self, id_: str) -> Health: ...
+
+    def list(self) -> list[Instance]: ...
+
+    def logs(self, id_: str) -> Iterator[str]: ...

@@ -1,0 +1,1 @@
+"""Plans, state, events and audit over HTTP."""

@@ -1,0 +1,191 @@
+"""The routes of plans, state, events and audit."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import falcon
+from falcon.asgi import Request, Response
+
+from aicr import jsonio
+from aicr.catalog import Catalog
+from aicr.errors import InvalidRequest, NotFound
+from controlplane import address as addresses
+from controlplane import planner
+from controlplane.access import guard
+from controlplane.access.credentials import Caller, Credentials
+from controlplane.access.scopes import OWN
+from controlplane.engine import Engine
+from controlplane.http import bodies
+from controlplane.http.lifecycle import Lifecycle
+from controlplane.http.openapi import Route
+from controlplane.plan import apply as applying
+from controlplane.plan.builder import state_of
+from controlplane.plan.definition import Plan
+from controlplane.services.plans import events, requests, spec
+from controlplane.services.plans.models import PlanRequest
+from controlplane.state.protocol import Actor
+from controlplane.tail import Tail
+
+PLANS_READ, PLANS_APPLY, STATE_READ, AUDIT_READ = OWN
+
+
+class Context(NamedTuple):
+    """What the routes work with; the catalog is whatever is current."""
+
+    engine: Engine
+    credentials: Credentials
+    tail: Tail
+    lifecycle: Lifecycle
+    catalog: Callable[[], Catalog]
+
+    async def actor(self, req: Request, scope: str) -> Actor:
+        """Who asks, with a scope. Raises Refused."""
+        caller: Caller = await guard.require(req, self.credentials, scope)
+        return caller.actor(req.context.request_id)
+
+
+def routes(context: Context) -> tuple[Route, ...]:
+    return (
+        Route("/v1/plans", Plans(context), **spec.PLANS),
+        Route("/v1/plans/{id}", OnePlan(context), **spec.PLAN),
+        Route("/v1/plans/{id}/apply", Apply(context), **spec.APPLY),
+        Route("/v1/state", State(context), **spec.STATE),
+        Route("/v1/state/{address}", OneResource(context), **spec.RESOURCE),
+        Route("/v1/events", Events(context), **spec.EVENTS),
+        Route("/v1/audit", Audit(context), **spec.AUDIT),
+    )
+
+
+class Plans:
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    async def on_post(self, req: Request, resp: Response) -> None:
+        context = self._context
+        actor = await context.actor(req, PLANS_READ)
+        request = await requests.plan_request(req)
+        plan, warnings = await asyncio.to_thread(self._made, request)
+        await asyncio.to_thread(planner.keep, context.engine, plan, actor)
+        _say(resp, _shown(plan, "planned", {}, warnings))
+
+    def _made(self, request: PlanRequest) -> tuple[Plan, list[str]]:
+        engine = self._context.engine
+        if request.destroy:
+            return planner.destroy(engine), []
+        if request.action is not None:
+            return planner.wish(engine, request.action, request.addresses), []
+        made = planner.make(engine, self._context.catalog(), requests.asked(request))
+        return made.plan, [w.text for w in made.warnings]
+
+
+class OnePlan:
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    async def on_get(self, req: Request, resp: Response, id: str) -> None:  # noqa: A002
+        await self._context.actor(req, PLANS_READ)
+        stored, plan = await asyncio.to_thread(planner.kept, self._context.engine, id)
+        _say(resp, _shown(plan, stored.status, dict(stored.outcome), []))
+
+
+class Apply:
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    async def on_post(self, req: Request, resp: Response, id: str) -> None:  # noqa: A002
+        engine = self._context.engine
+        actor = await self._context.actor(req, PLANS_APPLY)
+        request = await requests.apply_request(req)
+        _, plan = await asyncio.to_thread(planner.kept, engine, id)
+        outcome = await asyncio.to_thread(applying.apply, engine, plan, actor, request.secrets)
+        engine.on_change()
+        _say(resp, outcome._asdict())
+
+
+class State:
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    async def on_get(self, req: Request, resp: Response) -> None:
+        await self._context.actor(req, STATE_READ)
+        state = await self._context.engine.read(state_of)
+        _say(resp, planner.exported(state))
+
+    async def on_post(self, req: Request, resp: Response) -> None:
+        actor = await self._context.actor(req, PLANS_APPLY)
+        document, _ = await bodies.document(req, await bodies.read(req))
+        engine = self._context.engine
+        count = await asyncio.to_thread(planner.restore, engine, document, actor)
+        engine.on_change()
+        _say(resp, {"resources": count})
+
+
+class OneResource:
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    async def on_get(self, req: Request, resp: Response, address: str) -> None:
+        await self._context.actor(req, STATE_READ)
+        addresses.parse(address)
+        found = await self._context.engine.read(lambda r: r.get(address, deleted=True))
+        if found is None:
+            raise NotFound(f"{address} is not in the state")
+        resp.set_header("ETag", f'"{found.revision}"')
+        _say(resp, found._asdict())
+
+
+class Events:
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    async def on_get(self, req: Request, resp: Response) -> None:
+        context = self._context
+        await context.actor(req, STATE_READ)
+        after = await self._after(req)
+        await context.engine.read(lambda r: events.check(r, after))
+        resp.set_header("Cache-Control", "no-store")
+        resp.sse = events.stream(context.engine, context.tail, context.lifecycle, after)
+
+    async def _after(self, req: Request) -> int:
+        """Where to go on: after the last event the client had, or what it says, or now."""
+        last = req.get_header("Last-Event-ID")
+        if last is None:
+            now = (await self._context.engine.read(lambda r: r.meta())).revision
+            return requests.number(req, "after", now, 2**62)
+        if not (last.isascii() and last.isdigit()) or len(last) > 18:
+            raise InvalidRequest("Last-Event-ID must be the id of an event")
+        return int(last)
+
+
+class Audit:
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    async def on_get(self, req: Request, resp: Response) -> None:
+        await self._context.actor(req, AUDIT_READ)
+        after = requests.number(req, "after", 0, 2**62)
+        limit = requests.number(req, "limit", 100, requests.MAX_AT_ONCE)
+        entries = await self._context.engine.read(lambda r: r.audit(after, limit))
+        last = entries[-1].sequence if entries else after
+        _say(resp, {"entries": [e._asdict() for e in entries], "next": last})
+
+
+def _shown(plan: Plan, status: str, outcome: dict[str, Any], warnings: list[str]) -> dict[str, Any]:
+    digest = plan.digest
+    body = {**plan.body(), "digest": digest}
+    return {
+        "id": digest,
+        "status": status,
+        "outcome": outcome,
+        "warnings": warnings,
+        "plan": body,
+    }
+
+
+def _say(resp: Response, body: dict[str, Any]) -> None:
+    resp.content_type = falcon.MEDIA_JSON
+    resp.data = jsonio.line(body)
+    resp.set_header("Cache-Control", "no-store")
