@@ -29,7 +29,6 @@ from controlplane.services.plans.models import PlanRequest
 from controlplane.state.protocol import Actor
 from controlplane.tail import Tail
 
-
 PLANS_READ, PLANS_APPLY, STATE_READ, AUDIT_READ = OWN
 
 
