@@ -85,4 +85,4 @@ def dump(where: str) -> dict[str, list[tuple[Any, ...]]]:
     """Everything that a state holds, by table."""
     from controlplane.state.tables import METADATA
 
-    return {t: sorted(raw(where, f"SELECT * FROM {t}"), key=repr) for t in METADATA.tables}  # noqa: S608
+    return {t: sorted(raw(where, f"SELECT * FROM {t}"), key=repr) for t in METADATA.tables}

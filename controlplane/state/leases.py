@@ -73,8 +73,8 @@ def _holder(pid: int) -> str:
 
 
 def is_dead(name: str) -> bool:
-    """Whether a holder is a process that could be seen from here and is not there any more. Of other
-    hosts, containers and boots nothing is known: their leases end with their time."""
+    """Whether a holder is a process that could be seen from here and is not there any more. Of
+    other hosts, containers and boots nothing is known: their leases end with their time."""
     try:
         host, place, pid, started = name.rsplit("/", 3)
     except ValueError:

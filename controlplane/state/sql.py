@@ -176,10 +176,23 @@ def unavailable(error: DBAPIError) -> AicrError:
     return Unavailable(f"the state store cannot be used, nothing was stored: {said}")
 
 
+# Nobody waits for ever, neither for the lock of a writer that hangs nor for one that was stopped
+# with the lock in its hands: PostgreSQL ends the connection of such a one.
+_PATIENCE = (
+    f"-c lock_timeout={BUSY_SECONDS}s -c idle_in_transaction_session_timeout={BUSY_SECONDS}s"
+)
+
+
 def _engine(url: str, sqlite: bool, begin: str) -> Engine:
     if not sqlite:
         level = "READ COMMITTED" if "IMMEDIATE" in begin else "REPEATABLE READ"
-        return create_engine(url, isolation_level=level, pool_pre_ping=True, pool_size=8)
+        return create_engine(
+            url,
+            isolation_level=level,
+            pool_pre_ping=True,
+            pool_size=8,
+            connect_args={"options": _PATIENCE},
+        )
     made = create_engine(url, connect_args={"timeout": BUSY_SECONDS}, pool_size=8)
 
     @event.listens_for(made, "connect")

@@ -85,7 +85,7 @@ def test_a_newer_schema_is_refused_and_untouched(where: str) -> None:
     SqlStore(where).close()
     raw(where, "UPDATE alembic_version SET version_num = '9999'")
     raw(where, "DROP TABLE remembered")
-    with pytest.raises(Conflict, match="newer aicr.*9999.*upgrade aicr"):
+    with pytest.raises(Conflict, match=r"newer aicr.*9999.*upgrade aicr"):
         SqlStore(where)
     assert version(where) == "9999"
     with pytest.raises(Exception, match="remembered"):

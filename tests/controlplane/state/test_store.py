@@ -457,7 +457,7 @@ class TestAudit:
         yield where
         raw(where, "DELETE FROM audit")
         for row in kept:
-            raw(where, f"INSERT INTO audit VALUES ({', '.join('?' * len(row))})", *row)  # noqa: S608
+            raw(where, f"INSERT INTO audit VALUES ({', '.join('?' * len(row))})", *row)
         raw(where, "UPDATE meta SET audit_head = ?, audit_count = ?", *meta)
 
     def test_an_entry_says_who_what_and_in_which_request(self, store: SqlStore) -> None:
@@ -473,7 +473,7 @@ class TestAudit:
         self, store: SqlStore, filled: str, column: str, sequence: int
     ) -> None:
         value = {"sequence": 77, "detail": '{"n":9}'}.get(column, "else")
-        raw(filled, f"UPDATE audit SET {column} = ? WHERE sequence = ?", value, sequence)  # noqa: S608
+        raw(filled, f"UPDATE audit SET {column} = ? WHERE sequence = ?", value, sequence)
         assert store.check() != []
 
     @pytest.mark.parametrize("sequence", range(1, 6))
