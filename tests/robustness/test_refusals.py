@@ -18,7 +18,7 @@ from controlplane.plan import definition, effects
 from controlplane.plan.apply import Outcome, Stale, Used
 from controlplane.plan.definition import Tampered
 from controlplane.plan.recover import LOCK
-from controlplane.state.protocol import Actor, Lease
+from controlplane.state.protocol import Lease
 from tests.controlplane.engines import ME, apply, opened, plan
 from tests.robustness import sound
 from tests.robustness.conftest import Say, size
@@ -237,4 +237,3 @@ class TestNoLockIsLeft:
         stored = engine.store.read(lambda r: r.plan(made.digest))
         assert (stored.status, stored.outcome["done"]) == ("failed", done)
         assert engine.store.read(lambda r: r.lease(LOCK)).holder == ""
-        _ = Actor
