@@ -24,6 +24,11 @@ def unmark(position: int) -> tuple[int, int]:
 
 def place_of(positions: Positions, path: Iterable[str | int]) -> tuple[int, int]:
     """Line and column of the node at `path`, or of its nearest ancestor that exists."""
+    return source_of(positions, path)[1:]
+
+
+def source_of(positions: Positions, path: Iterable[str | int]) -> tuple[str, int, int]:
+    """The same with the file, where another one than the document's states the value."""
     for step in path:
         children = positions[1] if isinstance(positions, list) else None
         if isinstance(children, list):
@@ -31,6 +36,8 @@ def place_of(positions: Positions, path: Iterable[str | int]) -> tuple[int, int]
         if not isinstance(children, dict) or step not in children:
             break
         positions = children[step]
+    file = ""
     if isinstance(positions, list):  # [file, mark] stands for a value that another file states
-        positions = positions[1] if isinstance(positions[0], str) else positions[0]
-    return unmark(positions)
+        file = positions[0] if isinstance(positions[0], str) else ""
+        positions = positions[1] if file else positions[0]
+    return (file, *unmark(positions))

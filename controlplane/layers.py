@@ -15,7 +15,7 @@ from aicr.documents import Documents, Parsed
 from aicr.errors import InvalidRequest
 from aicr.merge import CONTROL_PLANE, DIRECTIVE, RuleBook
 from aicr.mixins import expand
-from aicr.positions import place_of
+from aicr.positions import source_of
 from controlplane.documents import Loaded, is_path
 from controlplane.models import Body
 
@@ -37,8 +37,8 @@ class Layer(NamedTuple):
 
     def place(self, path: Path) -> str:
         """file:line:column of a field of the resource."""
-        line, column = place_of(self.doc.positions, (*self.at, *path))
-        return f"{self.doc.file}:{line}:{column}"
+        file, line, column = source_of(self.doc.positions, (*self.at, *path))
+        return f"{file or self.doc.file}:{line}:{column}"
 
 
 class Piece(NamedTuple):
@@ -61,15 +61,10 @@ def layers_of(loaded: Loaded, asked: Mapping[str, str]) -> dict[str, list[Layer]
     docs = loaded.documents
     _check_asked(docs, asked)
     found: dict[str, list[Layer]] = {}
-    used: set[str] = set()
-    for piece in _pieces(loaded, _chosen(docs, asked), used):
+    for piece in _pieces(loaded, _chosen(docs, asked)):
         for address, at, spec in _specs(docs, piece):
             layer = Layer(piece.doc, at, spec, piece.rank, piece.name, piece.below)
             found.setdefault(address, []).append(layer)
-    for name in sorted(set(docs.mixins) - used):
-        doc = docs.mixins[name]
-        text = f"mixin {name!r} is used by no document that applies"
-        docs.diagnostics.append(doc.diagnostic(("metadata", "name"), WARNING, "unused", text))
     for layers in found.values():
         _check_clashes(docs, layers)
     return found
@@ -158,7 +153,7 @@ def _chosen(docs: Documents, asked: Mapping[str, str]) -> list[str]:
     return chosen
 
 
-def _pieces(loaded: Loaded, chosen: list[str], used: set[str]) -> Iterator[Piece]:
+def _pieces(loaded: Loaded, chosen: list[str]) -> Iterator[Piece]:
     """Applying documents in order, each after the mixins that it uses."""
     docs = loaded.documents
     chains = {name: _chain(docs, name) for name in chosen}
@@ -173,7 +168,6 @@ def _pieces(loaded: Loaded, chosen: list[str], used: set[str]) -> Iterator[Piece
             made = expand(docs, doc, i, use, Body)
             if made is None:
                 continue
-            used.add(use if isinstance(use, str) else use["name"])
             label, mixin, body, places = made
             # A mixin lies below the document that uses it, as its base does.
             parsed = Parsed(mixin.file, body, places)

@@ -1,21 +1,37 @@
-"""The server as one worker holds it: settings, the current catalog, and the application."""
+"""The server as one worker holds it: settings, catalog, engine, and the application over them."""
 
 from __future__ import annotations
 
+import asyncio
+import hashlib
+from contextlib import suppress
 from typing import Any
 
 from aicr import catalog as catalogs
 from aicr.catalog import Catalog
 from aicr.errors import AicrError
+from controlplane.access import bootstrap
+from controlplane.access.credentials import Credentials
+from controlplane.engine import Engine
+from controlplane.families import KINDS
+from controlplane.home import Home, home
 from controlplane.http.app import Service, create_app
 from controlplane.http.lifecycle import Lifecycle
 from controlplane.http.log import log
 from controlplane.http.metrics import Metrics
 from controlplane.http.settings import Settings
+from controlplane.local import open_state
+from controlplane.loop import Loop
+from controlplane.plan.recover import recover
 from controlplane.services.aicr.answers import Answers
 from controlplane.services.aicr.models import SCHEMAS
 from controlplane.services.aicr.requests import allowlists
 from controlplane.services.aicr.routes import routes
+from controlplane.services.plans import models as plan_models
+from controlplane.services.plans import routes as plan_routes
+from controlplane.state.protocol import Event
+from controlplane.state.sql import is_file, warning
+from controlplane.tail import Tail
 
 
 def load(settings: Settings) -> tuple[Catalog, dict[str, list[str]]]:
@@ -27,18 +43,90 @@ def load(settings: Settings) -> tuple[Catalog, dict[str, list[str]]]:
     return catalog, allowlists(catalog, settings.allowed)
 
 
+def prepare(settings: Settings) -> None:
+    """Make what is not there yet, once, before there are workers: the home, the schema, the first
+    account, and an end for what a crash left. Raises AicrError."""
+    if settings.workers > 1 and is_file(settings.state) and warning():
+        log("warn", warning())
+    engine = engine_of(settings)
+    try:
+        bootstrap.prepare(engine)
+        for digest in recover(engine):
+            log("warn", "a plan was interrupted", plan=digest)
+        home_of(settings).token()
+    finally:
+        engine.store.close()
+
+
+def home_of(settings: Settings) -> Home:
+    return Home(settings.home) if settings.home else home()
+
+
+def engine_of(settings: Settings) -> Engine:
+    """The engine that settings name. Raises AicrError."""
+    place = home_of(settings)
+    return Engine(open_state(place, settings.state), KINDS, place.vault())
+
+
 class Program:
-    """Raises AicrError when there is no catalog to start with, or an allowlist names no value."""
+    """Raises AicrError when there is no catalog or no store to start with, or an allowlist names no
+    value."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.lifecycle = Lifecycle()
         self._metrics = Metrics()
         self._answers = self._load()
-        aicr = Service(routes(lambda: self._answers), SCHEMAS)
-        application = create_app(settings, [aicr], self.lifecycle, self._metrics)
+        self.engine = engine_of(settings)
+        self.tail = Tail(self.engine)
+        self.credentials = self._credentials()
+        self._loop = Loop(self.engine, settings.runtime)
+        self._tasks: list[asyncio.Task[None]] = []
+        application = create_app(settings, self._services(), self.lifecycle, self._metrics)
         self.app: Any = application.asgi
         self.described = application.described
+
+    def _services(self) -> list[Service]:
+        aicr = Service(routes(lambda: self._answers), SCHEMAS)
+        context = plan_routes.Context(
+            self.engine,
+            self.credentials,
+            self.tail,
+            self.lifecycle,
+            lambda: self._answers.catalog,
+        )
+        plans = Service(plan_routes.routes(context), plan_models.SCHEMAS)
+        return [aicr, plans]
+
+    def _credentials(self) -> Credentials:
+        token = home_of(self.settings).token()
+        local = {hashlib.sha256(token.encode()).digest()}
+        found = Credentials(self.engine, bootstrap.prepare(self.engine), local)
+
+        def heard(event: Event) -> None:
+            if event.address.startswith("access."):
+                found.forget()
+
+        self.tail.listeners.append(heard)
+        self.engine.on_change = self.tail.wake
+        return found
+
+    async def start(self) -> None:
+        """Begin what goes on beside requests."""
+        self._tasks = [
+            asyncio.create_task(self.tail.follow()),
+            asyncio.create_task(self._loop.run()),
+        ]
+
+    async def stop(self) -> None:
+        """End it, and close the store: what was asked to be written is."""
+        for task in self._tasks:
+            task.cancel()
+        for task in self._tasks:
+            with suppress(asyncio.CancelledError):
+                await task
+        await asyncio.to_thread(self._loop.end)
+        await asyncio.to_thread(self.engine.store.close)
 
     def _load(self) -> Answers:
         catalog, allowed = load(self.settings)

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import sys
+from tempfile import TemporaryDirectory
 
 from aicr import jsonio
 from aicr.atomic import write_file
@@ -17,7 +18,10 @@ PATH = "docs/openapi.json"
 
 def generated() -> str:
     """The OpenAPI document of the whole server."""
-    return jsonio.pretty(Program(Settings()).described)
+    with TemporaryDirectory() as home:
+        program = Program(Settings(home=home))
+        program.engine.store.close()
+        return jsonio.pretty(program.described)
 
 
 def main() -> int:

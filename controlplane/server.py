@@ -81,8 +81,10 @@ class _Gunicorn(BaseApplication):  # type: ignore[misc]
 
 def serve(settings: Settings) -> None:
     """Serve until a signal ends it. Raises AicrError when the settings or the catalog are wrong."""
-    from controlplane.program import load
+    from controlplane.program import load, prepare
 
     set_level(settings.log_level)
-    load(settings)  # what cannot start says so here, once, and not from every worker
+    # What cannot start says so here, once, and not from every worker.
+    load(settings)
+    prepare(settings)
     _Gunicorn(settings).run()

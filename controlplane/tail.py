@@ -39,8 +39,9 @@ class Tail:
         while True:
             try:
                 await self._advance()
-            except AicrError as e:
-                log("error", "the event log cannot be read", error=str(e))
+            except Exception as e:  # noqa: BLE001 (who follows must go on)
+                trace = None if isinstance(e, AicrError) else e
+                log("error", "the event log cannot be read", error=str(e), trace=trace)
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._look.wait(), SECONDS)
             self._look.clear()

@@ -41,11 +41,12 @@ def snapshot(snapshot: Any) -> Any:
 
 @pytest.fixture(scope="session", autouse=True)
 def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Tests neither read nor fill the user's cache."""
+    """Tests neither read nor fill the user's cache and home."""
     directory = tmp_path_factory.mktemp("cache")
     os.environ["AICR_CACHE_DIR"] = str(directory)
+    os.environ["AICR_HOME"] = str(tmp_path_factory.mktemp("home"))
     yield directory
-    del os.environ["AICR_CACHE_DIR"]
+    del os.environ["AICR_CACHE_DIR"], os.environ["AICR_HOME"]
 
 
 @pytest.fixture(scope="session")

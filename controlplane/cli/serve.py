@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from aicr.cli import output
 from aicr.errors import InvalidRequest
 from aicr.inputs import read_document
 from controlplane.http.settings import SHARED_METRICS, Settings, from_environment
@@ -23,9 +24,11 @@ from controlplane.http.settings import SHARED_METRICS, Settings, from_environmen
 @click.option("--port", type=click.IntRange(0, 65535), default=None, help="Port (default 8080).")
 @click.option("--workers", type=click.IntRange(1), default=None, help="Processes (default 1).")
 @click.option("--data", default=None, metavar="DIR", help="External catalog over the built-in one.")
+@click.option("--state", default=None, metavar="FILE", help="A file, or postgresql://…")
+@click.option("--init", is_flag=True, help="Prepare AICR_HOME, print a bootstrap secret, and end.")
 @click.option("--config", default=None, metavar="FILE", help="Settings; the environment wins.")
-def command(config: str | None, **flags: Any) -> None:
-    """Serve recipes, queries and bundles over HTTP.
+def command(config: str | None, init: bool, **flags: Any) -> None:
+    """Serve recipes, queries, bundles and the control plane over HTTP.
 
     \b
     aicr serve
@@ -34,10 +37,26 @@ def command(config: str | None, **flags: Any) -> None:
     SIGTERM stops it after the requests it has; SIGHUP reads the catalog again.
     """
     settings = _settings(config, flags)
+    if init:
+        output.emit(f"{_initialised(settings)}\n")
+        return
     with _shared_metrics(settings.workers):
         from controlplane.server import serve
 
         serve(settings)
+
+
+def _initialised(settings: Settings) -> str:
+    """A new bootstrap secret of the state, with which the first token is minted from elsewhere."""
+    from controlplane.access import roots
+    from controlplane.program import engine_of, prepare
+
+    prepare(settings)
+    engine = engine_of(settings)
+    try:
+        return engine.store.write(lambda tx: roots.new_bootstrap_secret(tx, engine.vault))
+    finally:
+        engine.store.close()
 
 
 @contextmanager

@@ -74,7 +74,8 @@ def create_app(
     app = asgi.App(middleware=middleware)
     problems.install(app, metrics, [(Prefixes(s.prefixes), s.dialect) for s in services])
     routes = [route for service in services for route in service.routes]
-    everything = [*_own(lifecycle, metrics, routes), *routes, *_DESCRIBING]
+    # The root names the routes of the first service only: it is the one that clients look for.
+    everything = [*_own(lifecycle, metrics, services[0].routes), *routes, *_DESCRIBING]
     described = document(everything, [m for service in services for m in service.models])
     pages = {"/openapi.json": Static(jsonio.line(described)), "/docs": Docs(described)}
     for route in everything:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
@@ -23,6 +24,19 @@ _PROBLEMS = {
     "429": "Too many requests; see Retry-After.",
     "500": "The server is wrong.",
     "503": "The server is busy or ending; see Retry-After.",
+}
+
+
+_SECURITY = {"bearer": {"type": "http", "scheme": "bearer"}}
+
+
+# What those may answer beside that need a bearer: they have a state to read or change.
+_OF_STATE = {
+    "401": "There is no valid bearer.",
+    "403": "The bearer lacks the scope.",
+    "409": "The state does not allow it; see the message.",
+    "410": "What was asked for is gone.",
+    "507": "The store is full; nothing was stored.",
 }
 
 
@@ -51,7 +65,7 @@ def document(routes: Iterable[Route], models: Iterable[type[BaseModel]]) -> dict
         },
         "servers": [{"url": "/"}],
         "paths": {route.path: _path(route) for route in routes},
-        "components": {"schemas": schemas["$defs"]},
+        "components": {"schemas": schemas["$defs"], "securitySchemes": _SECURITY},
     }
 
 
@@ -63,9 +77,10 @@ def _path(route: Route) -> dict[str, Any]:
 def _operation(route: Route, method: str) -> dict[str, Any]:
     given = dict(route.operations.get(method) or {})
     responses = dict(given.pop("responses", {"200": {"description": "OK."}}))
-    for status, text in _PROBLEMS.items():
+    problems = {**_PROBLEMS, **(_OF_STATE if "security" in given else {})}
+    for status, text in problems.items():
         content = {"application/json": {"schema": _PROBLEM}}
         responses.setdefault(status, {"description": text, "content": content})
-    name = route.path.strip("/").replace("/", "_").replace(".", "_") or "root"
+    name = "_".join(re.findall(r"[A-Za-z0-9]+", route.path)) or "root"
     head = {"operationId": f"{method}_{name}", "summary": route.summary}
     return {**head, **given, "responses": dict(sorted(responses.items()))}

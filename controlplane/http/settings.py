@@ -31,6 +31,11 @@ class Settings(NamedTuple):
     max_body: int = 10 * 1024 * 1024
     cache_bytes: int = 64 * 1024 * 1024
     data: str = ""
+    # Where keys and credentials are (empty: ~/.aicr), where the state is (empty: there), and what
+    # runs what the state wants to run.
+    home: str = ""
+    state: str = ""
+    runtime: str = "none"
     # Allowed values by criteria field, as the operator wrote them; absent means all.
     allowed: Mapping[str, tuple[str, ...]] = {}
 
@@ -85,6 +90,16 @@ def _level(text: str) -> str:
     return word
 
 
+RUNTIMES = ("none", "simulated")
+
+
+def _runtime(text: str) -> str:
+    word = text.strip().lower()
+    if word not in RUNTIMES:
+        raise ValueError(f"must be one of {', '.join(RUNTIMES)}")
+    return word
+
+
 VARIABLES = {
     "HOST": _Variable("host", _host),
     "PORT": _Variable("port", _port),
@@ -99,6 +114,9 @@ VARIABLES = {
     "AICR_MAX_BODY_BYTES": _Variable("max_body", _positive),
     "AICR_CACHE_BYTES": _Variable("cache_bytes", _positive),
     "AICR_DATA": _Variable("data", str.strip),
+    "AICR_HOME": _Variable("home", str.strip),
+    "AICR_STATE": _Variable("state", str.strip),
+    "AICR_RUNTIME": _Variable("runtime", _runtime),
 }
 # Variable -> criteria field. There is no list for platforms (contract section 2.5).
 ALLOWLISTS = {

@@ -38,7 +38,11 @@ class Worker(UvicornWorker):  # type: ignore[misc]
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGQUIT, server.quit)
         loop.add_signal_handler(signal.SIGHUP, server.reload)
-        await server.serve(sockets=self.sockets)
+        await program.start()
+        try:
+            await server.serve(sockets=self.sockets)
+        finally:
+            await program.stop()
         if not server.started:
             sys.exit(Arbiter.WORKER_BOOT_ERROR)
 

@@ -20,20 +20,30 @@ from schemathesis.specs.openapi.checks import content_type_conformance, status_c
 
 from controlplane.http.log import set_level
 from controlplane.http.settings import Settings
-from controlplane.program import Program
+from controlplane.program import Program, home_of
 from tests.controlplane.conftest import PLENTY
-from tests.controlplane.http.test_app import ROUTES
+from tests.controlplane.routes import ALL, STREAMS
 
-OPERATIONS = [(path, method.lower()) for path, methods in ROUTES.items() for method in methods]
+OPERATIONS = [
+    (path, method.lower())
+    for path, methods in ALL.items()
+    for method in methods
+    if path not in STREAMS
+]
 EXAMPLES = int(os.environ.get("AICR_SCHEMATHESIS_EXAMPLES", "300"))
 
 
 @pytest.fixture(scope="module")
-def described(own_cache: Any) -> Iterator[Any]:
-    program = Program(Settings(**PLENTY, log_level="error"))
+def described(own_cache: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    program = Program(
+        Settings(**PLENTY, log_level="error", home=str(tmp_path_factory.mktemp("home")))
+    )
     set_level("error")
-    yield schemathesis.openapi.from_asgi("/openapi.json", program.app)
+    described = schemathesis.openapi.from_asgi("/openapi.json", program.app)
+    described.token = home_of(program.settings).token()
+    yield described
     set_level("info")
+    program.engine.store.close()
 
 
 @pytest.mark.parametrize(("path", "method"), OPERATIONS)
@@ -51,6 +61,7 @@ def test_operation(described: Any, path: str, method: str) -> None:
         | described[path][method].as_strategy()
     )
     def check(case: Any) -> None:
+        case.headers = {**(case.headers or {}), "Authorization": f"Bearer {described.token}"}
         case.call_and_validate(checks=checks)
 
     check()

@@ -7,22 +7,12 @@ from typing import Any
 import pytest
 
 from tests.controlplane.conftest import Api, problem
+from tests.controlplane.routes import AICR
 
-ROUTES = {
-    "/": ("GET",),
-    "/health": ("GET",),
-    "/ready": ("GET",),
-    "/metrics": ("GET",),
-    "/openapi.json": ("GET",),
-    "/docs": ("GET",),
-    "/v1/recipe": ("GET", "POST"),
-    "/v1/query": ("GET", "POST"),
-    "/v1/bundle": ("POST",),
-}
-GETTABLE = [path for path, methods in ROUTES.items() if "GET" in methods]
+GETTABLE = [path for path, methods in AICR.items() if "GET" in methods]
 WRONG = [
     (path, method)
-    for path, methods in ROUTES.items()
+    for path, methods in AICR.items()
     for method in ("GET", "POST", "PUT", "PATCH", "DELETE")
     if method not in methods
 ]
@@ -55,9 +45,9 @@ def test_head_is_get_without_a_body(api: Api, path: str) -> None:
 def test_a_wrong_method_is_told_the_right_ones(api: Api, path: str, method: str) -> None:
     answer = api.simulate_request(method, path)
     body = problem(answer, 405, "METHOD_NOT_ALLOWED")
-    assert tuple(answer.headers["allow"].split(", ")) == ROUTES[path]
+    assert tuple(answer.headers["allow"].split(", ")) == AICR[path]
     assert body["details"]["method"] == method
-    assert body["details"].get("allowed", list(ROUTES[path])) == list(ROUTES[path])
+    assert body["details"].get("allowed", list(AICR[path])) == list(AICR[path])
 
 
 def test_head_of_what_has_no_get(api: Api) -> None:
@@ -71,7 +61,7 @@ def test_head_of_what_has_no_get(api: Api) -> None:
 def test_options_is_no_way_around_the_methods(api: Api, path: str) -> None:
     answer = api.simulate_options(path)
     assert answer.status_code in (200, 204, 405)
-    assert set(ROUTES[path]) <= set(answer.headers["allow"].split(", "))
+    assert set(AICR[path]) <= set(answer.headers["allow"].split(", "))
 
 
 @pytest.mark.parametrize("path", ["/v1", "/v1/recipes", "/v1/recipe/", "/nothing", "/V1/recipe"])

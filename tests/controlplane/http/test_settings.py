@@ -38,6 +38,9 @@ GOOD = [
     ("AICR_MAX_BODY_BYTES", "1000", "max_body", 1000),
     ("AICR_CACHE_BYTES", "1", "cache_bytes", 1),
     ("AICR_DATA", "/data", "data", "/data"),
+    ("AICR_HOME", " /home ", "home", "/home"),
+    ("AICR_STATE", "postgresql://h/d", "state", "postgresql://h/d"),
+    ("AICR_RUNTIME", "Simulated", "runtime", "simulated"),
 ]
 
 
@@ -56,6 +59,7 @@ BAD = [
     ("PORT", "-1"),
     ("PORT", "http"),
     ("AICR_WORKERS", "0"),
+    ("AICR_RUNTIME", "docker"),
     ("SHUTDOWN_TIMEOUT_SECONDS", "-1"),
     ("SHUTDOWN_TIMEOUT_SECONDS", "nan"),
     ("SHUTDOWN_TIMEOUT_SECONDS", "inf"),
