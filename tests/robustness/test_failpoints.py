@@ -26,6 +26,7 @@ def cases() -> list[tuple[str, str, str]]:
         for point in NAMES
         for action in (KILL, RAISE, STALL)
         for moment in MOMENTS.get(point.partition(".")[0], ("apply",))
+        if FULL or action == KILL or moment in ("apply", "open")
     ]
 
 
