@@ -41,7 +41,7 @@ COMMANDS = {
     "drift": "Show what was changed by other ways than a plan.",
     "destroy": "Delete everything that plans manage.",
     "state": "Look at the state, and say what plans should know of it.",
-    "serve": "Serve recipes, queries and bundles over HTTP.",
+    "serve": "Serve recipes, bundles and the control plane over HTTP.",
     "completion": "Print the completion script of a shell.",
 }
 # Commands of the server's package, which this one never imports by itself.

@@ -158,10 +158,19 @@ def one_for_errors(detailed: bool) -> Iterator[None]:
         if detailed:
             e.exit_code = 1
         raise
+    except BrokenPipeError:
+        raise  # exits 1 anyway
+    except OSError as e:
+        if not detailed:
+            raise
+        name = f"{e.filename}: " if e.filename else ""
+        error = InvalidRequest(f"{name}{e.strerror or e}")
+        error.exit_code = 1
+        raise error from None
 
 
-def required(path: str | None) -> str:
-    """Raises InvalidRequest when no manifests are named."""
+def required(path: str | None, otherwise: str = "") -> str:
+    """Raises InvalidRequest when no manifests are named; `otherwise` is what else could be."""
     if path is None:
-        raise InvalidRequest("say which manifests: -f DIR")
+        raise InvalidRequest(f"say which manifests: -f DIR{otherwise}")
     return path

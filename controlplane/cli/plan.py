@@ -11,6 +11,7 @@ from controlplane.backend import Made
 from controlplane.cli import options
 from controlplane.cli.options import Place, backend, one_for_errors
 from controlplane.plan import view
+from controlplane.plan.definition import Plan
 
 CHANGES = 2
 
@@ -50,10 +51,15 @@ def command(
         output.warn(made.warnings, strict)
         if target is not None:
             write_file(target, made.plan.text().encode())
-        output.emit(
-            made.plan.text() if output_format == "json" else view.text(made.plan, full=full)
-        )
+        output.emit(made.plan.text() if output_format == "json" else _text(made.plan, target, full))
     return CHANGES if detailed_exitcode and not made.plan.is_empty else 0
+
+
+def _text(plan: Plan, target: str | None, full: bool) -> str:
+    said = view.text(plan, full=full)
+    if target is None or plan.is_empty:
+        return said
+    return f"{said}Written to {target}: aicr apply {target}\n"
 
 
 def _made(path: str, asked: tuple[str, ...], prune: bool, place: Place) -> Made:
