@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import json
 import os
+import re
 from collections.abc import Callable, Collection, Mapping
 from functools import cached_property
 from typing import Any
@@ -49,6 +50,9 @@ _ERRORS: dict[int, type[AicrError]] = {
     504: Timeout,
     507: Full,
 }
+
+
+_CODE = re.compile(r"[A-Z][A-Z_]{2,40}\Z")
 
 
 class Remote:
@@ -158,15 +162,18 @@ class Remote:
         try:
             problem = json.loads(data)
             message = problem.get("message") or problem.get("detail") or ""
-            details = problem.get("details") or {}
+            details, code = problem.get("details") or {}, str(problem.get("code"))
         except (ValueError, AttributeError):
-            message, details = "", {}
+            message, details, code = "", {}, ""
         if status in (401, 403):
             message = f"{message or 'refused'} ({self._advice(status)})"
         if 300 <= status < 400:
             message = f"{self._server} answered {status}: say the URL it sends to (--server)"
         kind = _ERRORS.get(status, Unavailable)
-        return kind(message or f"{self._server} answered {status}", details=details)
+        error = kind(message or f"{self._server} answered {status}", details=details)
+        if _CODE.match(code):
+            error.code = code  # STALE_PLAN is more than CONFLICT
+        return error
 
     def _advice(self, status: int) -> str:
         if not self._token:

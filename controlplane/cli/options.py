@@ -14,6 +14,7 @@ import click
 from aicr.errors import AicrError, InvalidRequest
 from controlplane.backend import Backend, Local, Wanted
 from controlplane.client import SERVER, Remote
+from controlplane.home import STATE_VARIABLE as STATE
 from controlplane.plan.builder import Options
 from controlplane.plan.definition import Plan
 from controlplane.state.protocol import Actor
@@ -26,7 +27,8 @@ _BACKEND = (
         "--state",
         default=None,
         metavar="FILE",
-        help="State on this host: a file, or postgresql://… (default $AICR_HOME/state.db).",
+        help=f"State on this host: a file, or postgresql://… "
+        f"(default ${STATE}, else $AICR_HOME/state.db).",
     ),
     click.option("--data", "data_dir", default=None, metavar="DIR", help="External catalog."),
 )
@@ -78,7 +80,7 @@ class Place(NamedTuple):
 
 @contextmanager
 def backend(place: Place) -> Iterator[Backend]:
-    """The engine: --server, --state, AICR_SERVER, or the state of this host, in this order."""
+    """The engine: --server, --state, AICR_SERVER, AICR_STATE, or AICR_HOME, in this order."""
     if place.server and place.state:
         raise InvalidRequest("--state has no effect beside --server: the server has its own")
     server = place.server or (None if place.state else os.environ.get(SERVER))
@@ -89,7 +91,7 @@ def backend(place: Place) -> Iterator[Backend]:
         return
     from controlplane.local import open_engine
 
-    with open_engine(place.state) as engine:
+    with open_engine(place.state or os.environ.get(STATE)) as engine:
         yield Local(engine, place.data_dir, Actor(f"{_user()}@local"))
 
 

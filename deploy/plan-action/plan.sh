@@ -16,7 +16,7 @@ manifests=(-f "$INPUT_PATH")
 if [ -n "${INPUT_FOR:-}" ]; then manifests+=(--for "$INPUT_FOR"); fi
 place=()
 if [ -n "${INPUT_SERVER:-}" ]; then place+=(--server "$INPUT_SERVER"); fi
-if [ -n "${INPUT_STATE:-}" ]; then place+=(--state "$INPUT_STATE"); fi
+if [ -z "${AICR_STATE:-}" ]; then unset AICR_STATE; fi
 if [ -z "${AICR_TOKEN:-}" ]; then unset AICR_TOKEN; fi
 
 main() {
