@@ -16,7 +16,7 @@ def deployment_order(refs: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
     """
     needs = {ref["name"]: set(ref.get("dependencyRefs") or []) for ref in refs}
     for name, wanted in needs.items():
-        for dependency in sorted(wanted - set(needs)):
+        for dependency in sorted(d for d in wanted if d not in needs):
             raise InvalidRequest(f'component "{name}" references unknown dependency "{dependency}"')
     users: dict[str, list[str]] = {name: [] for name in needs}
     for name, wanted in needs.items():

@@ -43,9 +43,19 @@ class Changes:
         return self._write(made, CREATED, {"spec": spec})
 
     def update(
-        self, resource: Resource, *, spec: Json | None = None, status: Json | None = None
+        self,
+        resource: Resource,
+        *,
+        spec: Json | None = None,
+        status: Json | None = None,
     ) -> Resource:
-        """A resource with another spec, another status, or both."""
+        """A resource, as it was read, with another spec, another status, or both.
+
+        Raises Conflict when it is not the one that is there: it was read before this transaction.
+        """
+        known = self.tx.get(resource.address)
+        if known is None or known.revision != resource.revision:
+            raise Conflict(f"{resource.address} has changed since it was read")
         changed = resource._replace(
             spec=resource.spec if spec is None else spec,
             status=resource.status if status is None else status,

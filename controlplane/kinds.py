@@ -21,8 +21,22 @@ def _no_lookups(spec: Spec, status: Spec) -> Iterable[Lookup]:
     return ()
 
 
-def _no_status(spec: Spec, before: Spec, secrets: Mapping[str, str], now: str) -> Spec:
-    return before
+class Making(NamedTuple):
+    """What a plan knows when it makes or changes a resource: its spec, its status before ({} when
+    it is new), the values of those of its secrets that change, by path, the time, and a reader of
+    the state as it is in this transaction. `uid` is new when the resource is."""
+
+    address: str
+    uid: str
+    spec: Spec
+    before: Spec
+    secrets: Mapping[str, str]
+    now: str
+    reader: Any
+
+
+def _same_status(making: Making) -> Spec:
+    return making.before
 
 
 class Kind(NamedTuple):
@@ -42,9 +56,8 @@ class Kind(NamedTuple):
     secrets: frozenset[str] = frozenset()
     recipe: str = ""
     lookups: Callable[[Spec, Spec], Iterable[Lookup]] = _no_lookups
-    # The status that a plan gives a resource: from its spec, its status before ({} when it is new),
-    # the values of its secrets by path, and the time. Pure.
-    status: Callable[[Spec, Spec, Mapping[str, str], str], Spec] = _no_status
+    # The status that a plan gives a resource.
+    status: Callable[[Making], Spec] = _same_status
     # Whether the values of `secrets` are kept, encrypted; else only what `status` makes of them.
     keeps_secrets: bool = True
     # What the reconciler should keep running for a spec; None: nothing runs for this kind.

@@ -158,4 +158,17 @@ def _resource(entry: Any, engine: Engine) -> Resource:
         raise InvalidRequest("this is no exported state: a resource lacks something") from None
     if kind not in engine.kinds:
         raise InvalidRequest(f"{resource.address}: this aicr knows no kind {kind}")
-    return resource
+    paths = engine.kinds[kind].secrets
+    return resource._replace(
+        spec=_without_digests(resource.spec, paths),
+        applied=_without_digests(resource.applied, paths),
+    )
+
+
+def _without_digests(spec: Any, paths: Iterable[str]) -> Any:
+    """A spec whose secrets are not known here: the next plan will want to put them."""
+    for path in paths:
+        marked = secretrefs.at(spec or {}, path)
+        if marked is not None:
+            spec = secretrefs.replaced(spec, path, {**marked, secretrefs.DIGEST: ""})
+    return spec

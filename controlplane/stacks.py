@@ -11,8 +11,6 @@ from typing import Any
 
 from aicr import jsonio
 from aicr._version import __version__
-from aicr.bundle.assemble import assemble
-from aicr.bundle.options import Options
 from aicr.catalog import Catalog
 from aicr.criteria import Criteria
 from aicr.errors import InvalidRequest
@@ -57,6 +55,9 @@ class Stacks:
         return criteria
 
     def _compile(self, criteria: Criteria) -> dict[str, Any]:
+        from aicr.bundle.assemble import assemble  # 35 ms that only clusters need
+        from aicr.bundle.options import Options
+
         recipe = resolve(self._catalog, criteria)
         # Without the version of aicr: a newer program that answers the same changes nothing here.
         hydrated = hydrate(self._catalog, recipe, "")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from aicr.errors import InvalidRequest
 from controlplane.access import apikeys, times
 from controlplane.access.models import AccountSpec, ClientSpec, KeySpec, SecretSpec, UserSpec
-from controlplane.kinds import Kind, Lookup, Spec, table
+from controlplane.kinds import Kind, Lookup, Making, Spec, table
 
 ACCOUNTS, CLIENTS, USERS = "access.accounts", "access.clients", "access.users"
 KEYS, SECRETS = "access.keys", "access.secrets"
@@ -57,12 +57,13 @@ def key_status(key_id: str, value: str, created: str) -> dict[str, Any]:
     }
 
 
-def _of_declared_key(spec: Spec, before: Spec, secrets: Mapping[str, str], now: str) -> Spec:
+def _of_declared_key(making: Making) -> Spec:
     """A key of a manifest is what its secret says; one that REST made keeps what it is."""
-    stamped = times.stamp(times.parse(now))
-    if "value" not in secrets:
+    spec, before = making.spec, making.before
+    stamped = times.stamp(times.parse(making.now))
+    if "value" not in making.secrets:
         return before
-    value = secrets["value"]
+    value = making.secrets["value"]
     if not apikeys.is_shaped(value):
         words = "the value must be nvapi- and 32 to 256 letters, digits, - or _"
         raise InvalidRequest(f"key {spec['description']}: {words}")

@@ -71,6 +71,7 @@ def build(
     gone = [r for r in state.resources.values() if r.address not in wanted]
     stages = [*made, *_deletions(gone, kinds, options)]
     _check_protected(stages, state)
+    _check_users(stages, {*wanted}, state, kinds)
     return _plan(desired.digest, desired.config, state, stages)
 
 
@@ -108,12 +109,14 @@ def _wanted(declared: Declared, spec: Spec, state: State, kinds: Kinds) -> Stage
         return _creation(declared, spec, known)
     kind = kinds[parse(declared.address).kind]
     protected = known.protected if declared.protect is None else declared.protect
-    same = text(spec) == text(known.spec)
-    settled = same and known.applied is not None and text(known.applied) == text(spec)
+    wanted = text(spec)
+    same = wanted == text(known.spec)
+    managed = known.applied is not None
+    settled = same and managed and (known.applied is known.spec or text(known.applied) == wanted)
     if settled and protected == known.protected:
         return None
     found = () if same else tuple(_differences(known.spec, spec, declared.origin, kind))
-    action = _action(found, known.applied is not None, settled, protected)
+    action = _action(found, managed, settled, protected)
     return Stage(declared.address, action, known.spec, spec, found, declared.depends, protected)
 
 
@@ -195,6 +198,21 @@ def _check_protected(stages: list[Stage], state: State) -> None:
         )
 
 
+def _check_users(
+    stages: list[Stage], declared: Collection[str], state: State, kinds: Kinds
+) -> None:
+    """What goes is needed by nothing that stays. (What is declared is looked at by itself.)"""
+    doomed = {stage.address for stage in stages if stage.action == DELETE}
+    if not doomed:
+        return
+    for address, r in state.resources.items():
+        if address in doomed or address in declared or r.spec is None:
+            continue
+        for target in depends_of(r.spec, kinds[parse(address).kind]):
+            if target in doomed:
+                raise Conflict(f"{target} is still needed by {address}, which stays")
+
+
 def _check_references(desired: Desired, state: State, options: Options) -> None:
     """What is referred to is declared, or in the state and not about to go."""
     for declared in desired.resources.values():
@@ -219,7 +237,7 @@ def drift_of(state: State) -> Iterator[Drift]:
             continue
         if r.spec is None:
             yield Drift(address, True, ())
-        elif r.spec != r.applied or text(r.spec) != text(r.applied):
+        elif r.spec is not r.applied and text(r.spec) != text(r.applied):
             yield Drift(address, False, tuple(_differences(r.applied, r.spec, _nowhere, None)))
 
 
@@ -233,6 +251,7 @@ def wish(action: str, addresses: Collection[str], state: State, kinds: Kinds) ->
     if action == DELETE:
         stages = list(deletions({a: _present(a, state) for a in addresses}, kinds))
         _check_protected(stages, state)
+        _check_users(stages, set(), state, kinds)
         return _plan("", "", state, stages)
     for address in sorted(set(addresses)):
         r = _present(address, state)

@@ -10,7 +10,7 @@ from aicr.errors import Conflict, InvalidRequest
 from controlplane import secretrefs
 from controlplane.address import parse
 from controlplane.changes import CREATED, UPDATED, Changes
-from controlplane.kinds import Kind
+from controlplane.kinds import Making
 from controlplane.plan.definition import CREATE, DELETE, PROTECT, REPLACE, UNPROTECT, Stage
 from controlplane.state.protocol import Json, Resource, Transaction
 from controlplane.state.rows import text
@@ -43,22 +43,34 @@ class Effects:
 
     def _put(self, changes: Changes, stage: Stage, spec: Json, known: Resource | None) -> None:
         tx, kind = changes.tx, changes.kinds[parse(stage.address).kind]
-        new = stage.action in (CREATE, REPLACE) or known is None
-        if new and known is not None:
+        old = None if stage.action in (CREATE, REPLACE) else known
+        if old is None and known is not None:
             tx.purge(stage.address)  # with the secrets of what it replaces
-        values = self._secrets(tx, stage, spec, kind)
-        status = kind.status(spec, {} if new or known is None else known.status, values, tx.now)
-        uid = str(uuid4()) if new or known is None else known.uid
-        created = tx.now if new or known is None else known.created
-        made = Resource(stage.address, uid, spec, spec, status, stage.protected, 0, created, tx.now)
-        changes.put(made, CREATED if new else UPDATED)
+        before, seen = ({}, {}) if old is None else (old.spec or {}, old.status)
+        values = self._secrets(changes, stage, spec, before)
+        uid = str(uuid4()) if old is None else old.uid
+        making = Making(stage.address, uid, spec, seen, values, tx.now, tx)
+        made = Resource(
+            stage.address,
+            uid,
+            spec,
+            spec,
+            kind.status(making),
+            stage.protected,
+            0,
+            tx.now if old is None else old.created,
+            tx.now,
+        )
+        changes.put(made, CREATED if old is None else UPDATED)
 
-    def _secrets(self, tx: Transaction, stage: Stage, spec: Json, kind: Kind) -> dict[str, str]:
-        """The values of a resource's secrets by path; those that it keeps are put away."""
+    def _secrets(self, changes: Changes, stage: Stage, spec: Json, before: Json) -> dict[str, str]:
+        """The values of those secrets of a resource that change, by path; what it keeps of them is
+        put away."""
+        tx, kind = changes.tx, changes.kinds[parse(stage.address).kind]
         values = {}
         for path in sorted(kind.secrets):
             marked = secretrefs.at(spec, path)
-            if marked is None:
+            if marked is None or marked == secretrefs.at(before, path):
                 continue
             reference = marked[secretrefs.REFERENCE]
             values[path] = self._value(tx, reference, marked[secretrefs.DIGEST], stage.address)

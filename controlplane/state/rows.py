@@ -50,12 +50,15 @@ def resource_row(r: Resource) -> dict[str, Any]:
 
 
 def resource(row: Row) -> Resource:
-    spec, applied = row["spec"], row["applied"]
+    stated = row["spec"]
+    spec = None if stated is None else _json(stated)
+    # Most resources are as the last plan left them.
+    applied = spec if row["applied"] == stated else _json(row["applied"] or "null")
     return Resource(
         row["address"],
         row["uid"],
-        None if spec is None else _json(spec),
-        None if applied is None else _json(applied),
+        spec,
+        applied,
         _json(row["status"]),
         bool(row["protected"]),
         row["revision"],

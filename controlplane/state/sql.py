@@ -183,8 +183,17 @@ _PATIENCE = (
 )
 
 
+def _needs_psycopg() -> None:
+    try:
+        import psycopg  # noqa: F401 (SQLAlchemy's own error does not say what to install)
+    except ImportError:
+        text = "postgresql:// needs psycopg: pip install 'aicr[postgres]' (--state)"
+        raise InvalidRequest(text) from None
+
+
 def _engine(url: str, sqlite: bool, begin: str) -> Engine:
     if not sqlite:
+        _needs_psycopg()
         level = "READ COMMITTED" if "IMMEDIATE" in begin else "REPEATABLE READ"
         return create_engine(
             url,

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import Field
 
 from aicr.models import CriteriaSpec, Model
-from controlplane.kinds import Kind, Lookup, table
+from controlplane.kinds import Kind, Lookup, Making, table
 
 
 class Thing(Model):
@@ -35,11 +35,11 @@ def _colours(spec: Mapping[str, Any], status: Mapping[str, Any]) -> Iterable[Loo
         yield Lookup("shade", status["shade"])
 
 
-def _length(
-    spec: Mapping[str, Any], before: Mapping[str, Any], secrets: Mapping[str, str], now: str
-) -> dict[str, Any]:
-    """What a plan knows of a token: how long it is, and how often it was written."""
-    return {"length": len(secrets["value"]), "times": before.get("times", 0) + 1}
+def _length(making: Making) -> dict[str, Any]:
+    """What a plan knows of a token: how long it is, and how often it was given."""
+    if "value" not in making.secrets:
+        return dict(making.before)
+    return {"length": len(making.secrets["value"]), "times": making.before.get("times", 0) + 1}
 
 
 KINDS = table(

@@ -10,7 +10,7 @@ from typing import Any
 from uuid import uuid4
 
 import alembic.command
-import alembic.config
+import alembic.config  # noqa: F401
 import psycopg  # noqa: F401 (forked children have it)
 import sqlalchemy.dialects.postgresql.psycopg
 import sqlalchemy.dialects.sqlite.pysqlite  # noqa: F401
@@ -100,10 +100,10 @@ AFTER: dict[str, Any] = {
 SECRETS = {"env:TOKEN": "a value of a secret"}
 
 
-def once(where: str, point: str, action: str, moment: str, said: Any) -> None:
+def once(where: str, point: str, action: str, moment: str, stall: float, said: Any) -> None:
     """Plan, keep and apply, with a point armed from a moment on; then, where the process lives,
     say what happened and do it again by nothing but the same calls."""
-    failpoints.STALL_SECONDS = float(os.environ["STALL_SECONDS"])
+    failpoints.STALL_SECONDS = stall
 
     def arm(now: str) -> None:
         if now == moment:
@@ -155,9 +155,8 @@ def stopped(where: str, lock_seconds: float, number: int, said: Any) -> None:
             said.send(type(e).__name__)
 
 
-def add(where: str, keys: int, clients: int, times: int, seed: int, said: Any) -> None:
-    """Read, add one, write if nobody else did, in a process of its own."""
+def add(where: str, clients: int, times: int, seed: int, said: Any) -> None:
+    """Clients of a process of its own."""
     from tests.robustness.test_compare_and_swap import run_clients
 
-    said.send(run_clients(where, keys, clients, times, seed))
-    _ = alembic
+    said.send(run_clients(where, clients, times, seed))
