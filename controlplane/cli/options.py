@@ -91,7 +91,7 @@ def backend(place: Place) -> Iterator[Backend]:
         return
     from controlplane.local import open_engine
 
-    with open_engine(place.state or os.environ.get(STATE)) as engine:
+    with open_engine(place.state) as engine:
         yield Local(engine, place.data_dir, me())
 
 
