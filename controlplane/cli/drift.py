@@ -8,7 +8,7 @@ from aicr import jsonio
 from aicr.cli import output
 from aicr.cli.options import format_option
 from controlplane.cli import options
-from controlplane.cli.options import Place, backend, one_for_errors
+from controlplane.cli.options import Place, backend
 from controlplane.plan import view
 from controlplane.plan.builder import drift_of
 from controlplane.plan.definition import Drift
@@ -22,7 +22,7 @@ CHANGES = 2
 @options.exitcode_option
 def command(*, output_format: str, detailed_exitcode: bool, **where: str | None) -> int:
     """Show managed resources that are not as the last plan left them."""
-    with one_for_errors(detailed_exitcode), backend(Place(**where)) as engine:
+    with backend(Place(**where)) as engine:
         found = tuple(drift_of(engine.state()))
         output.emit(_shown(found, output_format))
     return CHANGES if detailed_exitcode and found else 0

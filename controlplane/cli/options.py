@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import click
 
-from aicr.errors import AicrError, InvalidRequest
+from aicr.errors import InvalidRequest
 from controlplane.backend import Backend, Local, Wanted
 from controlplane.client import SERVER, Remote
 from controlplane.home import STATE_VARIABLE as STATE
@@ -49,8 +49,20 @@ prune_option = click.option(
 )
 yes_option = click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 full_option = click.option("--full", is_flag=True, help="Every field, and values in full length.")
+
+
+def _say_two_is_an_answer(ctx: click.Context, _param: click.Parameter, value: bool) -> bool:
+    if value and ctx.obj is not None:
+        ctx.obj["two_is_an_answer"] = True
+    return value
+
+
 exitcode_option = click.option(
-    "--detailed-exitcode", is_flag=True, help="Exit 0 for no changes, 2 for changes, 1 for errors."
+    "--detailed-exitcode",
+    is_flag=True,
+    is_eager=True,  # known before any other option is looked at: what is wrong with that exits 1
+    callback=_say_two_is_an_answer,
+    help="Exit 0 for no changes, 2 for changes, 1 for errors.",
 )
 
 
@@ -151,26 +163,6 @@ def confirm(question: str, yes: bool) -> None:
     if not sys.stdin.isatty():
         raise InvalidRequest("nobody can be asked here: --yes goes on without asking")
     click.confirm(question, abort=True, err=True)
-
-
-@contextmanager
-def one_for_errors(detailed: bool) -> Iterator[None]:
-    """With --detailed-exitcode 2 means changes, so that errors exit 1."""
-    try:
-        yield
-    except AicrError as e:
-        if detailed:
-            e.exit_code = 1
-        raise
-    except BrokenPipeError:
-        raise  # exits 1 anyway
-    except OSError as e:
-        if not detailed:
-            raise
-        name = f"{e.filename}: " if e.filename else ""
-        error = InvalidRequest(f"{name}{e.strerror or e}")
-        error.exit_code = 1
-        raise error from None
 
 
 def required(path: str | None, otherwise: str = "") -> str:
