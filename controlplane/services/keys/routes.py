@@ -1,8 +1,8 @@
 """The routes of the API Keys service and of the administrator's token (contract 12 and 13).
 
 The services that call name themselves and the owner in headers, and the vendor reads nothing else.
-So this service answers callers on this machine, and elsewhere those for whom a token of a client
-vouches (`Context.vouch`).
+So this service answers callers on this machine, and elsewhere those for whom the token of an
+administrator vouches (`Context.vouch`).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from falcon.asgi import Request, Response
 
 from controlplane.access import guard, keys, roots, scopes, times
 from controlplane.access.bootstrap import ACCOUNT, CLIENT
-from controlplane.access.credentials import Credentials, unauthenticated
+from controlplane.access.credentials import Caller, Credentials, unauthenticated
 from controlplane.access.guard import bearer
 from controlplane.access.keys import Key
 from controlplane.access.registry import NAMESPACES, SERVICES, Registered
@@ -48,20 +48,25 @@ class Context(NamedTuple):
         return times.of_seconds(self.clock())
 
     async def vouch(self, req: Request) -> None:
-        """Let in whoever is on this machine, and whoever has a token of ours.
+        """Let in whoever is on this machine, and whoever has the token of an administrator.
 
-        Raises Refused 401. The vendor checks nothing here since nobody else reaches its service;
-        this server may stand where everybody does.
+        Raises Refused 401 or 403. The vendor checks nothing here since nobody else reaches its
+        service; this server may stand where everybody does. A lesser token will not do: whoever
+        makes keys decides what they may.
         """
-        if is_loopback(req, self.proxies):
-            return
-        caller = await self.credentials.caller(bearer(req))
-        if caller.kind == scopes.API_KEY or not (caller.account or caller.kind == scopes.LOCAL):
-            raise Refused(403, guard.DENIED)
+        if not is_loopback(req, self.proxies):
+            caller = await self.credentials.caller(bearer(req))
+            if not _is_administrator(caller):
+                raise Refused(403, guard.DENIED)
 
     async def change(self, req: Request, who: str, change: Callable[[Changes], T]) -> T:
         actor = Actor(f"keys:{who}", req.context.request_id)
         return await self.engine.change(actor, change)
+
+
+def _is_administrator(caller: Caller) -> bool:
+    known = caller.kind == scopes.JWT and caller.account != ""
+    return caller.kind == scopes.LOCAL or (known and caller.scopes.issuperset(scopes.ADMIN))
 
 
 def routes(context: Context) -> tuple[Route, ...]:

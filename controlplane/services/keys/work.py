@@ -27,6 +27,7 @@ from controlplane.access.kinds import (
 )
 from controlplane.access.registry import Registered
 from controlplane.changes import Changes
+from controlplane.http import bodies
 from controlplane.services.keys import answers, errors
 from controlplane.services.keys.requests import Draft, Once
 from controlplane.state.protocol import Reader, Remembered, Resource, Secret
@@ -170,8 +171,9 @@ def recall(reader: Reader, vault: Vault, once: Once) -> dict[str, Any] | None:
 
 
 def remember(changes: Changes, vault: Vault, once: Once, answer: dict[str, Any]) -> None:
-    """Keep an answer with its effect; it holds the value of a key, so it is sealed."""
-    sealed = vault.seal(once.name, jsonio.canonical(answer))
+    """Keep an answer, byte for byte, with its effect; it holds the value of a key, so it is
+    sealed."""
+    sealed = vault.seal(once.name, bodies.compact(answer))
     body = jsonio.compact(
         {"key": sealed.key, "nonce": _base64(sealed.nonce), "data": _base64(sealed.data)}
     )
