@@ -37,8 +37,10 @@ def add(
     from controlplane.access.kinds import ACCOUNTS, CLIENTS
     from controlplane.address import parse
     from controlplane.changes import Changes
+    from controlplane.cli.token import check_known
     from controlplane.local import open_engine
 
+    check_known(scopes)
     address = str(parse(f"{CLIENTS}.{name}"))
     of = account or bootstrap.ACCOUNT
     spec = {"account": of, "scopes": list(scopes) or None, "description": description}

@@ -42,10 +42,17 @@ def create(client: str, scopes: tuple[str, ...], ttl: str, state: str | None) ->
 
 
 def _check(scopes: tuple[str, ...]) -> None:
-    from controlplane.access.scopes import SCOPES, is_known
+    from controlplane.access.scopes import SCOPES
 
     if not scopes:
         raise InvalidRequest(f"say what the token may do: --scope with one of {', '.join(SCOPES)}")
+    check_known(scopes)
+
+
+def check_known(scopes: tuple[str, ...]) -> None:
+    """Raises InvalidRequest for a --scope that nothing asks for."""
+    from controlplane.access.scopes import SCOPES, is_known
+
     for scope in scopes:
         if not is_known(scope):
             near = did_you_mean(scope, SCOPES) or f"there are {', '.join(SCOPES)}"
