@@ -78,22 +78,19 @@ def raw_sqlite(path: str, seconds: float) -> float:
     waiting: deque[threading.Event] = deque()
     wake, ended, counts = threading.Condition(), threading.Event(), [0] * CLIENTS
 
+    def taken() -> list[threading.Event]:
+        with wake:
+            while not waiting and not ended.is_set():
+                wake.wait(0.1)
+            found = list(waiting)
+            waiting.clear()
+            return found
+
     def write() -> None:
-        while True:
-            with wake:
-                while not waiting:
-                    if ended.is_set():
-                        return
-                    wake.wait(0.1)
-                taken = list(waiting)
-                waiting.clear()
-            connection.execute("BEGIN IMMEDIATE")
-            for _ in taken:
-                for statement, row in statements("?"):
-                    connection.execute(statement, row)
-            connection.execute("COMMIT")
-            for done in taken:
-                done.set()
+        while done := taken():
+            _commit(connection, len(done))
+            for one in done:
+                one.set()
 
     def ask(number: int) -> None:
         while not ended.is_set():
@@ -101,7 +98,7 @@ def raw_sqlite(path: str, seconds: float) -> float:
             with wake:
                 waiting.append(done)
                 wake.notify()
-            done.wait()
+            done.wait(1)
             counts[number] += 1
 
     writer = threading.Thread(target=write)
@@ -109,6 +106,14 @@ def raw_sqlite(path: str, seconds: float) -> float:
     rate = _timed([writer, *askers], counts, ended, seconds)
     connection.close()
     return rate
+
+
+def _commit(connection: sqlite3.Connection, count: int) -> None:
+    connection.execute("BEGIN IMMEDIATE")
+    for _ in range(count):
+        for statement, row in statements("?"):
+            connection.execute(statement, row)
+    connection.execute("COMMIT")
 
 
 def raw_postgres(url: str, seconds: float) -> float:
@@ -202,8 +207,13 @@ async def _load(port: int, seconds: float) -> float:
 def served(scratch: str, state: str, profile: bool) -> Iterator[int]:
     """The port of a server with two workers and a state."""
     log = Path(scratch, "log")
-    env = {**os.environ, "PYTHONPATH": str(ROOT), "AICR_HOME": f"{scratch}/home", "LOG_LEVEL": "warn"}
-    env |= {"LOG_LEVEL": "info", "AICR_STATE": state}
+    env = {
+        **os.environ,
+        "PYTHONPATH": str(ROOT),
+        "AICR_HOME": f"{scratch}/home",
+        "LOG_LEVEL": "warn",
+    }
+    env["AICR_STATE"] = state
     if profile:
         env["PYTHONPATH"] = os.pathsep.join((_profiling(scratch), env["PYTHONPATH"]))
     command = [sys.executable, "-m", "aicr", "serve", "--port", "0", "--workers", "2"]

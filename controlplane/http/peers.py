@@ -11,7 +11,14 @@ from falcon.asgi import Request
 from controlplane.http.settings import Network
 
 # What proxies say of whom they speak for, and of themselves.
-_FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-IP", "Via")
+_FORWARDED = (
+    "Forwarded",
+    "X-Forwarded-For",
+    "X-Forwarded-Host",
+    "X-Forwarded-Proto",
+    "X-Real-IP",
+    "Via",
+)
 # What browsers say of the page that asks.
 _PAGE = ("Origin", "Sec-Fetch-Site")
 

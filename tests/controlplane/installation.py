@@ -97,7 +97,9 @@ class Api(testing.TestClient):
     def ask(self, method: str, path: str, body: Any = None, **headers: str) -> testing.Result:
         """`headers` with _ for -; `owner`, `service` and `bearer` are those of keys."""
         more = {"json": body} if body is not None else {}
-        return self.simulate_request(method, path, headers=_headers(headers), remote_addr=self.peer, **more)
+        return self.simulate_request(
+            method, path, headers=_headers(headers), remote_addr=self.peer, **more
+        )
 
     def key(self, owner: str = "anna", **fields: Any) -> testing.Result:
         """Ask for a key."""

@@ -44,12 +44,6 @@ def shown(found: Iterable[Key], now: datetime) -> list[Key]:
     return [key for key in found if key.expires > now - KEPT]
 
 
-def check_owner(reader: Reader, owner: str) -> None:
-    """Raises Refused 403 when the owner is suspended."""
-    if keys.is_suspended(reader, owner):
-        raise errors.owner_suspended()
-
-
 def owned(reader: Reader, owner: str, service: Registered, key_id: str) -> Key:
     """A key by its id. Raises Refused 404, also for keys of others."""
     key = keys.with_id(reader, key_id)
@@ -63,14 +57,16 @@ def create(
 ) -> dict[str, Any]:
     """The answer with the new key. Raises Refused."""
     now = times.parse(changes.tx.now)
-    check_owner(changes.tx, owner)
-    _sweep(changes, owner, service, now)
-    counted = [k for k in keys.owned(changes.tx, owner, service.id) if k.state(now) != EXPIRED]
-    if len(counted) >= service.max_keys:
+    known = keys.user(changes.tx, owner)
+    if keys.is_suspended(known):
+        raise errors.owner_suspended()
+    kept = _swept(changes, keys.owned(changes.tx, owner, service.id), now)
+    if sum(key.state(now) != EXPIRED for key in kept) >= service.max_keys:
         raise errors.bad(f"an owner has at most {service.max_keys} keys for a service")
     if draft.fault is not None:
         raise draft.fault
-    _know(changes, owner)
+    if known is None:
+        changes.create(f"{USERS}.{user_name(owner)}", {"owner": owner, "status": ACTIVE})
     key_id, value = str(uuid4()), mint.new()
     spec = {
         "service": service.id,
@@ -85,18 +81,17 @@ def create(
     return answers.created(_key(made), value, now)
 
 
-def _sweep(changes: Changes, owner: str, service: Registered, now: datetime) -> None:
-    """Remove keys that expired long ago; those of manifests are for a plan to remove."""
-    for key in keys.owned(changes.tx, owner, service.id):
+def _swept(changes: Changes, found: Iterable[Key], now: datetime) -> list[Key]:
+    """Keys that are left without those that expired long ago, which are removed; what manifests
+    manage is for a plan to remove."""
+    kept = []
+    for key in found:
         own = key.resource.applied is None and not key.resource.protected
         if own and key.expires <= now - KEPT:
             changes.delete(key.resource)
-
-
-def _know(changes: Changes, owner: str) -> None:
-    if keys.user(changes.tx, owner) is None:
-        spec = {"owner": owner, "status": ACTIVE}
-        changes.create(f"{USERS}.{user_name(owner)}", spec)
+        else:
+            kept.append(key)
+    return kept
 
 
 def _key(made: Resource) -> Key:

@@ -39,7 +39,11 @@ def test_what_is_minted_is_known(domain: bytes, data: bytes) -> None:
     assert mint.knows(mint.new(lambda _: data))
 
 
-@given(st.binary(min_size=32, max_size=32), st.integers(len(PREFIX), len(PREFIX) + 63), st.sampled_from(ALPHABET))
+@given(
+    st.binary(min_size=32, max_size=32),
+    st.integers(len(PREFIX), len(PREFIX) + 63),
+    st.sampled_from(ALPHABET),
+)
 def test_no_other_character_anywhere(data: bytes, at: int, other: str) -> None:
     """Also not in the last character of base64, which has bits to spare."""
     mint = Mint(DOMAIN)

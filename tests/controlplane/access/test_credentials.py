@@ -30,9 +30,7 @@ def token(worker: Worker, client: str = "ncp", having: Any = scopes.ADMIN) -> st
 
 
 def client(worker: Worker, name: str, **spec: Any) -> None:
-    worker.change(
-        lambda c: c.create(f"access.clients.{name}", {"account": "nvcf-default", **spec})
-    )
+    worker.change(lambda c: c.create(f"access.clients.{name}", {"account": "nvcf-default", **spec}))
 
 
 # ---- who it is
@@ -49,7 +47,9 @@ def test_a_token_of_a_client(worker: Worker) -> None:
 
 def test_a_client_may_carry_less_than_its_token(worker: Worker) -> None:
     client(worker, "ci", scopes=["plans:read", "state:read"])
-    assert worker.caller(token(worker, "ci", ["plans:read", "plans:apply"])).scopes == {"plans:read"}
+    assert worker.caller(token(worker, "ci", ["plans:read", "plans:apply"])).scopes == {
+        "plans:read"
+    }
     client(worker, "none", scopes=[])
     assert worker.caller(token(worker, "none", ["plans:read"])).scopes == frozenset()
 
@@ -94,7 +94,9 @@ def test_what_is_no_credential_is_401(worker: Worker, bearer: str) -> None:
     assert found.headers == {"WWW-Authenticate": "Bearer"}
 
 
-@pytest.mark.parametrize("bearer", ["nvapi-", "nvapi-x", "nvapi-nvcf-stg-" + "A" * 64, "nvapi-" + "é"])
+@pytest.mark.parametrize(
+    "bearer", ["nvapi-", "nvapi-x", "nvapi-nvcf-stg-" + "A" * 64, "nvapi-" + "é"]
+)
 def test_what_looks_like_a_key_is_403(worker: Worker, bearer: str) -> None:
     found = refused(worker, bearer)
     expected = (403, "Authorization failed") if bearer.isascii() else (401, found.message)
@@ -140,7 +142,9 @@ def reads(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> Counting:
 
 
 @pytest.mark.parametrize(("seconds", "count"), [(0, 1), (59.9, 1), (60, 2), (61, 2)])
-def test_for_a_minute(keys: Api, worker: Worker, clock: Clock, reads: Counting, seconds: float, count: int) -> None:
+def test_for_a_minute(
+    keys: Api, worker: Worker, clock: Clock, reads: Counting, seconds: float, count: int
+) -> None:
     for bearer in (keys.key().json["value"], token(worker)):
         reads.count = 0
         first = worker.caller(bearer)

@@ -82,13 +82,20 @@ def test_keys(keys: Api, worker: Worker) -> None:
     value = keys.key().json["value"]
     assert asked(worker, value, "list_functions") == "anna"
     assert asked(worker, value, "invoke_function") == (403, "Access Denied", {})
-    assert asked(worker, value, "list_functions", namespace="nvct") == (403, "Authorization failed", {})
+    assert asked(worker, value, "list_functions", namespace="nvct") == (
+        403,
+        "Authorization failed",
+        {},
+    )
     unknown = "nvapi-nvcf-stg-" + "A" * 64
     assert asked(worker, unknown, "list_functions") == (403, "Authorization failed", {})
 
 
 def test_no_key_ever_lists_cluster_groups(keys: Api, worker: Worker) -> None:
-    policy = {"aud": "nvidia-cloud-functions-ncp-service-id-aketm", "scopes": ["list_cluster_groups"]}
+    policy = {
+        "aud": "nvidia-cloud-functions-ncp-service-id-aketm",
+        "scopes": ["list_cluster_groups"],
+    }
     value = keys.key(authorizations={"policies": [policy]}).json["value"]
     assert asked(worker, value, "list_cluster_groups") == (403, "Access Denied", {})
 

@@ -110,6 +110,12 @@ def test_the_policy_of_a_service(
 
 
 def test_a_key_without_a_value_is_none_yet(worker: Worker) -> None:
-    spec = {"service": FUNCTIONS.id, "owner": "a", "description": "d", "expiresAt": "2027-01-01T00:00:00Z", "authorizations": {}}
+    spec = {
+        "service": FUNCTIONS.id,
+        "owner": "a",
+        "description": "d",
+        "expiresAt": "2027-01-01T00:00:00Z",
+        "authorizations": {},
+    }
     worker.change(lambda c: c.create("access.keys.later", spec))
     assert worker.read(lambda r: stored.all_owned(r, "a")) == []

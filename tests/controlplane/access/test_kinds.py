@@ -125,7 +125,9 @@ def suspend(keys: Api, key_id: str) -> None:
     assert answer.status_code == 200, answer.text
 
 
-def test_one_that_is_suspended_stays_so(manifests: Manifests, worker: Worker, keys: Api, clock: Clock) -> None:
+def test_one_that_is_suspended_stays_so(
+    manifests: Manifests, worker: Worker, keys: Api, clock: Clock
+) -> None:
     manifests.apply()
     suspend(keys, manifests.key().id)
     for text, value in ((KEY.replace("of pipelines", "of all"), VALUE), (KEY, OTHER)):
@@ -134,8 +136,16 @@ def test_one_that_is_suspended_stays_so(manifests: Manifests, worker: Worker, ke
         assert manifests.key().state(clock.now) == "SUSPENDED"
 
 
-@pytest.mark.parametrize("change", [("owner: pipelines", "owner: others"), (FUNCTIONS.id, "nvidia-cloud-tasks-ncp-service-id-nvcttasks")])
-def test_another_owner_or_service_is_another_key(manifests: Manifests, change: tuple[str, str]) -> None:
+@pytest.mark.parametrize(
+    "change",
+    [
+        ("owner: pipelines", "owner: others"),
+        (FUNCTIONS.id, "nvidia-cloud-tasks-ncp-service-id-nvcttasks"),
+    ],
+)
+def test_another_owner_or_service_is_another_key(
+    manifests: Manifests, change: tuple[str, str]
+) -> None:
     manifests.apply()
     assert manifests.apply(KEY.replace(*change)) == [("replace", ADDRESS)]
 
@@ -146,7 +156,9 @@ def test_protected(manifests: Manifests, worker: Worker, keys: Api) -> None:
     key_id = manifests.key().id
     answer = keys.ask("DELETE", f"/v1/keys/{key_id}", owner="pipelines", service=FUNCTIONS.id)
     assert answer.status_code == 409
-    assert answer.json["detail"] == f"{ADDRESS} is protected: aicr state unprotect {ADDRESS} lifts it"
+    assert (
+        answer.json["detail"] == f"{ADDRESS} is protected: aicr state unprotect {ADDRESS} lifts it"
+    )
     with pytest.raises(Conflict, match="protected"):
         manifests.backend.destroy()
     assert worker.caller(VALUE).subject == "pipelines"
@@ -166,16 +178,22 @@ def test_destroyed(manifests: Manifests, worker: Worker) -> None:
         worker.caller(VALUE)
 
 
-def test_one_that_was_deleted_over_rest_comes_back(manifests: Manifests, worker: Worker, keys: Api) -> None:
+def test_one_that_was_deleted_over_rest_comes_back(
+    manifests: Manifests, worker: Worker, keys: Api
+) -> None:
     manifests.apply()
-    answer = keys.ask("DELETE", f"/v1/keys/{manifests.key().id}", owner="pipelines", service=FUNCTIONS.id)
+    answer = keys.ask(
+        "DELETE", f"/v1/keys/{manifests.key().id}", owner="pipelines", service=FUNCTIONS.id
+    )
     assert answer.status_code == 204
     assert manifests.apply() == [("create", ADDRESS)]
     worker.credentials.forget()
     assert worker.caller(VALUE).subject == "pipelines"
 
 
-def test_one_that_rest_made_is_adopted_as_it_is(manifests: Manifests, worker: Worker, keys: Api) -> None:
+def test_one_that_rest_made_is_adopted_as_it_is(
+    manifests: Manifests, worker: Worker, keys: Api
+) -> None:
     made = keys.key(owner="pipelines").json
     address = f"access.keys.{made['id']}"
     manifests.backend.apply(manifests.backend.wish("adopt", [address]), {})
@@ -184,7 +202,9 @@ def test_one_that_rest_made_is_adopted_as_it_is(manifests: Manifests, worker: Wo
     assert worker.caller(made["value"]).subject == "pipelines"
 
 
-@pytest.mark.parametrize("value", ["nvapi-short", "sk-" + "a" * 60, "nvapi-" + "a" * 257, VALUE + " x"])
+@pytest.mark.parametrize(
+    "value", ["nvapi-short", "sk-" + "a" * 60, "nvapi-" + "a" * 257, VALUE + " x"]
+)
 def test_a_value_that_is_no_key(manifests: Manifests, worker: Worker, value: str) -> None:
     manifests.set(value)
     with pytest.raises(AicrError, match="the value must be nvapi-") as caught:
@@ -201,7 +221,11 @@ def test_a_value_that_is_no_key(manifests: Manifests, worker: Worker, value: str
         ("2026-12-01T00:00:00.000Z", "tomorrow", "instant"),
         ("the key of pipelines", "a.b", "description"),
         ("owner: pipelines", 'owner: ""', "owner"),
-        ("          value: env:CI_KEY\n", "          value: env:CI_KEY\n          audiences: []\n", "audiences"),
+        (
+            "          value: env:CI_KEY\n",
+            "          value: env:CI_KEY\n          audiences: []\n",
+            "audiences",
+        ),
     ],
 )
 def test_what_a_manifest_may_not_say(manifests: Manifests, old: str, new: str, said: str) -> None:
@@ -250,11 +274,11 @@ def test_every_kind_is_told_in_a_sentence(kind: Any) -> None:
     assert kind.path.startswith("access.")
 
 
-def test_two_declared_keys_have_ids_of_their_own(manifests: Manifests, worker: Worker, monkeypatch: Any) -> None:
+def test_two_declared_keys_have_ids_of_their_own(
+    manifests: Manifests, worker: Worker, monkeypatch: Any
+) -> None:
     monkeypatch.setenv("SECOND", OTHER)
     block = KEY[KEY.index("        ci:") :]
     manifests.apply(KEY + block.replace("ci:", "second:", 1).replace("env:CI_KEY", "env:SECOND"))
     first, second = worker.read(lambda r: stored.all_owned(r, "pipelines"))
     assert first.id != second.id
-
-

@@ -112,5 +112,7 @@ def test_a_function_grant_covers_its_own_or_all_versions(text: str, f: str, v: s
 
 @given(IDS, PLAIN)
 def test_a_grant_of_functions_is_none_of_tasks(text: str, name: str) -> None:
-    assert not permits([Grant("function", text), Grant("account-functions", text)], Target(TASK, name))
+    assert not permits(
+        [Grant("function", text), Grant("account-functions", text)], Target(TASK, name)
+    )
     assert not permits([Grant("task", text), Grant("account-tasks", text)], Target(FUNCTION, name))

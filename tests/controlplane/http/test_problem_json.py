@@ -69,4 +69,4 @@ def test_text_of_any_kind() -> None:
 
 
 def test_the_media_type() -> None:
-    assert DIALECT == ("application/problem+json", body)
+    assert ("application/problem+json", body) == DIALECT

@@ -30,7 +30,9 @@ STATUS = {
     "createdAt": "2026-03-01T12:00:00Z",
     "authorizationsUpdatedAt": "2026-03-01T12:00:00Z",
 }
-RESOURCE = Resource("access.keys.K", "K", SPEC, None, STATUS, False, 1, "", "2026-03-01T12:00:00.000000Z")
+RESOURCE = Resource(
+    "access.keys.K", "K", SPEC, None, STATUS, False, 1, "", "2026-03-01T12:00:00.000000Z"
+)
 KEY = Key(RESOURCE, SPEC, STATUS)
 FIELDS = "id value status owner_type owner_id issuer_service_id audience_service_ids description created_at expires_at authorizations".split()
 

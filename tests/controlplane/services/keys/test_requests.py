@@ -68,9 +68,9 @@ JSON = st.recursive(
 @given(JSON, JSON, JSON, JSON)
 def test_any_json_is_a_draft_or_a_problem(a: Any, b: Any, c: Any, d: Any) -> None:
     body = {"description": a, "expires_at": b, "audience_service_ids": c, "authorizations": d}
-    for name in body:
+    for name, value in body.items():
         try:
-            requests.draft(request(CLOCK, **{name: body[name]}), FUNCTIONS, NOON)
+            requests.draft(request(CLOCK, **{name: value}), FUNCTIONS, NOON)
         except Problem as e:
             assert e.status == 400
 
@@ -86,7 +86,16 @@ def test_any_authorizations_of_a_bounded_size(value: Any) -> None:
 
 @pytest.mark.parametrize(
     ("rule", "is_one"),
-    [("apikey.allow", True), ("a_b-0.allow", True), (".allow", False), ("allow", False), ("a.b.allow", False), ("a.allow\n", False), ("ä.allow", False), ("", False)],
+    [
+        ("apikey.allow", True),
+        ("a_b-0.allow", True),
+        (".allow", False),
+        ("allow", False),
+        ("a.b.allow", False),
+        ("a.allow\n", False),
+        ("ä.allow", False),
+        ("", False),
+    ],
 )
 def test_rules(rule: str, is_one: bool) -> None:
     assert requests.is_rule(rule) is is_one
@@ -103,4 +112,4 @@ def test_names_of_requests() -> None:
     names = {requests.once(req, s, o, {}).name for s in (FUNCTIONS, TASKS) for o in ("a", "b")}  # type: ignore[union-attr]
     assert len(names) == 4
     assert requests.once(asked(), FUNCTIONS, "a", {}) is None
-    assert all("n" != name and "a" not in name.split(":") for name in names)
+    assert all(name != "n" and "a" not in name.split(":") for name in names)

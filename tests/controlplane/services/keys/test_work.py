@@ -93,6 +93,16 @@ def test_the_sweep_leaves_what_manifests_manage(worker: Worker) -> None:
     assert worker.read(lambda r: stored.with_id(r, gone)) is None
 
 
+def test_what_was_swept_takes_no_place(worker: Worker) -> None:
+    """Also when it was suspended, which is what is said of it first."""
+    for _ in range(8):
+        create(worker)
+    worker.change(lambda c: work.suspend_all(c, *WHO, NOON))
+    worker.clock.sleep(3 * 86_400)
+    assert create(worker)["status"] == "ACTIVE"
+    assert len(worker.read(lambda r: stored.all_owned(r, "anna"))) == 1
+
+
 def remembered(worker: Worker, once: Once, vault: Vault | None = None) -> Any:
     return worker.read(lambda r: work.recall(r, vault or worker.engine.vault, once))
 
