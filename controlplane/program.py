@@ -31,7 +31,6 @@ from controlplane.services.keys.service import service as key_service
 from controlplane.services.nvct.service import service as task_service
 from controlplane.services.plans import models as plan_models
 from controlplane.services.plans import routes as plan_routes
-from controlplane.state.protocol import Event
 from controlplane.state.sql import is_file, warning
 from controlplane.tail import Tail
 
@@ -105,12 +104,7 @@ class Program:
         token = home_of(self.settings).token()
         local = {hashlib.sha256(token.encode()).digest()}
         found = Credentials(self.engine, bootstrap.prepare(self.engine), local)
-
-        def heard(event: Event) -> None:
-            if event.address.startswith("access."):
-                found.forget()
-
-        self.tail.listeners.append(heard)
+        self.tail.listeners.append(found.heard)
         self.engine.on_change = self.tail.wake
         return found
 
