@@ -63,4 +63,5 @@ def shown(ran: Any) -> str:
     text = re.sub(r"sha256:[0-9a-f]{64}", "sha256:DIGEST", text)
     text = re.sub(r"sha256:[0-9a-f]{16}", "sha256:SHORT", text)
     text = re.sub(r"\d{4}-\d\d-\d\dT[\d:.]+Z", "TIME", text)
-    return re.sub(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "UUID", text)
+    text = re.sub(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "UUID", text)
+    return text.replace('uid: "UUID"', "uid: UUID")  # YAML quotes those that could be numbers
