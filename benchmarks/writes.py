@@ -211,9 +211,9 @@ def served(scratch: str, state: str, profile: bool) -> Iterator[int]:
         **os.environ,
         "PYTHONPATH": str(ROOT),
         "AICR_HOME": f"{scratch}/home",
-        "LOG_LEVEL": "warn",
+        "AICR_STATE": state,
+        "LOG_LEVEL": "info",
     }
-    env["AICR_STATE"] = state
     if profile:
         env["PYTHONPATH"] = os.pathsep.join((_profiling(scratch), env["PYTHONPATH"]))
     command = [sys.executable, "-m", "aicr", "serve", "--port", "0", "--workers", "2"]

@@ -52,6 +52,13 @@ def test_no_other_character_anywhere(data: bytes, at: int, other: str) -> None:
     assert not mint.knows(text[:at] + other + text[at + 1 :])
 
 
+@pytest.mark.parametrize("other", ALPHABET)
+def test_the_random_part_has_one_spelling(other: str) -> None:
+    """Its last character has two bits to spare: three others would decode to the same bytes."""
+    text, at = Mint(DOMAIN).new(bytes), len(PREFIX) + 42
+    assert Mint(DOMAIN).knows(text[:at] + other + text[at + 1 :]) is (text[at] == other)
+
+
 @given(st.binary(min_size=32, max_size=32))
 def test_not_those_of_another_installation(data: bytes) -> None:
     assert not Mint(b"other").knows(Mint(DOMAIN).new(lambda _: data))
