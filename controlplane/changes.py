@@ -29,9 +29,11 @@ class Changes:
     ) -> Resource:
         """A resource that is not there yet. Raises Conflict when it is.
 
-        A deleted resource that a plan still manages comes back as what was created.
+        A deleted resource that a plan still manages comes back as what was created. `uid` is a new
+        UUID; at an address that is named by it nothing can be yet, so nobody looks.
         """
-        known = self.tx.get(address, deleted=True)
+        named_by_it = uid and address.endswith(f".{uid}")
+        known = None if named_by_it else self.tx.get(address, deleted=True)
         if known is not None and known.exists:
             raise Conflict(f"{address} exists already")
         applied = None if known is None else known.applied

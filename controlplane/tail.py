@@ -16,6 +16,7 @@ from controlplane.http.log import log
 from controlplane.state.protocol import Event
 
 SECONDS = 0.1
+PACE = 0.02
 AT_ONCE = 500
 
 
@@ -44,6 +45,7 @@ class Tail:
                 log("error", "the event log cannot be read", error=str(e), trace=trace)
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._look.wait(), SECONDS)
+            await asyncio.sleep(PACE)  # many changes at once are one look
             self._look.clear()
 
     async def _advance(self) -> None:

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from sqlalchemy import Connection, Table, and_, bindparam, delete, insert, select
-from sqlalchemy.sql import Delete
 
 from controlplane.failpoints import hit
 from controlplane.kinds import Lookup
@@ -31,6 +30,7 @@ from controlplane.state.protocol import (
     StoredPlan,
 )
 from controlplane.state.reader import SqlReader
+from controlplane.state.statements import execute, execute_many
 from controlplane.state.tables import (
     AUDIT,
     EVENTS,
@@ -55,6 +55,9 @@ class Overlay:
     def __init__(self) -> None:
         self.rows: dict[str, Rows] = {table.name: {} for table in _KEYED}
         self.lookups: dict[str, tuple[Lookup, ...]] = {}
+        # Addresses that were ever stored with a lookup here; whether they still have it is said
+        # by `lookups`.
+        self.found: dict[Lookup, list[str]] = {}
         self.events: list[Event] = []
         self.audit: list[Entry] = []
         self.compacted = 0
@@ -64,6 +67,8 @@ class Overlay:
         for name, changed in above.rows.items():
             self.rows[name].update(changed)
         self.lookups.update(above.lookups)
+        for lookup, addresses in above.found.items():
+            self.found.setdefault(lookup, []).extend(addresses)
         self.events += above.events
         self.audit += above.audit
         self.compacted = max(self.compacted, above.compacted)
@@ -93,9 +98,14 @@ class Unit(SqlReader):
         return self.mine.meta
 
     def find(self, kind: str, lookup: Lookup) -> list[Resource]:
-        found = {r.address: r for r in super().find(kind, lookup)}
-        for address, row in self._changed(RESOURCES).items():
-            found.pop(address, None)
+        changed = (self.mine.rows[RESOURCES.name], self._below.rows[RESOURCES.name])
+        found = {
+            r.address: r
+            for r in super().find(kind, lookup)
+            if not any(r.address in layer for layer in changed)
+        }
+        for address in (*self._below.found.get(lookup, ()), *self.mine.found.get(lookup, ())):
+            row = self._row(RESOURCES, address)
             if row is not None and row["kind"] == kind and lookup in self._lookups(address):
                 found[address] = rows.resource(row)
         return [found[address] for address in sorted(found)]
@@ -144,14 +154,17 @@ class Unit(SqlReader):
         return {**self._below.rows[table.name], **self.mine.rows[table.name]}
 
     def _lookups(self, address: str) -> tuple[Lookup, ...]:
-        return {**self._below.lookups, **self.mine.lookups}.get(address, ())
+        mine = self.mine.lookups
+        return mine[address] if address in mine else self._below.lookups.get(address, ())
 
     # ---- writing
 
     def put(self, resource: Resource, lookups: Iterable[Lookup]) -> Resource:
         stored = resource._replace(revision=self._next_revision())
         self.mine.rows[RESOURCES.name][stored.address] = rows.resource_row(stored)
-        self.mine.lookups[stored.address] = tuple(lookups)
+        self.mine.lookups[stored.address] = found = tuple(lookups)
+        for lookup in found:
+            self.mine.found.setdefault(lookup, []).append(stored.address)
         return stored
 
     def purge(self, address: str) -> None:
@@ -244,11 +257,10 @@ class Batch:
             AUDIT, [{**e._asdict(), "detail": rows.text(e.detail)} for e in self._overlay.audit]
         )
         if self._overlay.compacted:
-            old = EVENTS.c.revision <= self._overlay.compacted
-            self._connection.execute(delete(EVENTS).where(old))
+            execute(self._connection, _OLD_EVENTS, {"upto": self._overlay.compacted})
         meta = self._overlay.meta
         if meta is not None and meta != self._first:
-            self._connection.execute(META.update(), meta._asdict())
+            execute(self._connection, _UPDATE_META, meta._asdict())
 
     def _replace(self, table: Table, changed: Rows) -> None:
         if not changed:
@@ -256,14 +268,14 @@ class Batch:
         names = [column.name for column in table.primary_key.columns]
         keys = [key if isinstance(key, tuple) else (key,) for key in changed]
         old = [{f"key_{n}": v for n, v in zip(names, key, strict=True)} for key in keys]
-        self._connection.execute(_delete(table), old)
+        execute_many(self._connection, _DELETE[table.name], old)
         self._append(table, [row for row in changed.values() if row is not None])
 
     def _replace_lookups(self) -> None:
         changed = self._overlay.lookups
         if not changed:
             return
-        self._connection.execute(_OLD_LOOKUPS, [{"key": address} for address in changed])
+        execute_many(self._connection, _OLD_LOOKUPS, [{"key": address} for address in changed])
         kinds = self._overlay.rows[RESOURCES.name]
         found = [
             {"address": a, "kind": (kinds[a] or {})["kind"], "field": k.field, "value": k.value}
@@ -273,13 +285,14 @@ class Batch:
         self._append(LOOKUPS, found)
 
     def _append(self, table: Table, values: list[dict[str, Any]]) -> None:
-        if values:
-            self._connection.execute(_INSERT[table.name], values)
+        execute_many(self._connection, _INSERT[table.name], values)
 
 
 _NAMES = select(SECRETS.c.name).where(
     SECRETS.c.name >= bindparam("first"), SECRETS.c.name < bindparam("end")
 )
+_OLD_EVENTS = delete(EVENTS).where(EVENTS.c.revision <= bindparam("upto"))
+_UPDATE_META = META.update()
 _OLD_LOOKUPS = delete(LOOKUPS).where(LOOKUPS.c.address == bindparam("key"))
 _INSERT = {table.name: insert(table) for table in (*_KEYED, LOOKUPS, EVENTS, AUDIT)}
 _DELETE = {
@@ -288,10 +301,6 @@ _DELETE = {
     )
     for table in _KEYED
 }
-
-
-def _delete(table: Table) -> Delete:
-    return _DELETE[table.name]
 
 
 def digest_of(facts: tuple[Any, ...]) -> str:

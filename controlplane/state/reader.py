@@ -20,6 +20,7 @@ from controlplane.state.protocol import (
     Step,
     StoredPlan,
 )
+from controlplane.state.statements import select_rows
 from controlplane.state.tables import (
     AUDIT,
     EVENTS,
@@ -130,9 +131,9 @@ class SqlReader:
         return None if row is None else rows.remembered(row)
 
     def _rows(self, statement: Select[Any], **values: Any) -> list[Any]:
-        return list(self._connection.execute(statement, values).mappings())
+        return select_rows(self._connection, statement, values)
 
     def _row(self, table: Table, key: Any) -> Any:
         if _NUL in key:
             return None
-        return self._connection.execute(by_key(table), {"key": key}).mappings().first()
+        return next(iter(self._rows(by_key(table), key=key)), None)

@@ -83,7 +83,7 @@ class SqlStore:
 
     def read(self, work: Callable[[Reader], T]) -> T:
         try:
-            with self._reading.connect() as connection:
+            with self._reading.connect() as connection, connection.begin():
                 return work(SqlReader(connection))
         except (DBAPIError, *_UNSTORABLE) as e:
             raise _told(e) from e

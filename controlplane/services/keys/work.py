@@ -62,14 +62,17 @@ def create(
 ) -> dict[str, Any]:
     """The answer with the new key. Raises Refused."""
     now = times.parse(changes.tx.now)
-    check_owner(changes.tx, owner)
-    _sweep(changes, owner, service, now)
-    counted = [k for k in keys.owned(changes.tx, owner, service.id) if k.state(now) != EXPIRED]
+    user = keys.user(changes.tx, owner)
+    if keys.is_suspended(user):
+        raise errors.owner_suspended()
+    left = _swept(changes, keys.owned(changes.tx, owner, service.id), now)
+    counted = [key for key in left if key.state(now) != EXPIRED]
     if len(counted) >= service.max_keys:
         raise errors.bad(f"an owner has at most {service.max_keys} keys for a service")
     if draft.fault is not None:
         raise draft.fault
-    _know(changes, owner)
+    if user is None:
+        changes.create(f"{USERS}.{user_name(owner)}", {"owner": owner, "status": ACTIVE})
     key_id, value = str(uuid4()), mint.new()
     spec = {
         "service": service.id,
@@ -84,18 +87,17 @@ def create(
     return answers.created(_key(made), value, now)
 
 
-def _sweep(changes: Changes, owner: str, service: Registered, now: datetime) -> None:
-    """Remove keys that expired long ago; those of manifests are for a plan to remove."""
-    for key in keys.owned(changes.tx, owner, service.id):
+def _swept(changes: Changes, found: Iterable[Key], now: datetime) -> list[Key]:
+    """Remove keys that expired long ago; those that are left. What manifests declare is for a plan
+    to remove."""
+    left = []
+    for key in found:
         own = key.resource.applied is None and not key.resource.protected
         if own and key.expires <= now - KEPT:
             changes.delete(key.resource)
-
-
-def _know(changes: Changes, owner: str) -> None:
-    if keys.user(changes.tx, owner) is None:
-        spec = {"owner": owner, "status": ACTIVE}
-        changes.create(f"{USERS}.{user_name(owner)}", spec)
+        else:
+            left.append(key)
+    return left
 
 
 def _key(made: Resource) -> Key:
