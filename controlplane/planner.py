@@ -165,10 +165,9 @@ def _resource(entry: Any, engine: Engine) -> Resource:
     )
 
 
-def _without_digests(spec: Any, paths: Iterable[str]) -> Any:
+def _without_digests(spec: Any, patterns: Iterable[str]) -> Any:
     """A spec whose secrets are not known here: the next plan will want to put them."""
-    for path in paths:
-        marked = secretrefs.at(spec or {}, path)
-        if marked is not None:
-            spec = secretrefs.replaced(spec, path, {**marked, secretrefs.DIGEST: ""})
+    for path in secretrefs.paths(spec, patterns):
+        marked = secretrefs.at(spec, path)
+        spec = secretrefs.replaced(spec, path, {**marked, secretrefs.DIGEST: ""})
     return spec

@@ -7,6 +7,7 @@ what there is (spec). Intent is desired against spec; drift is spec against appl
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
+from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
 
 from aicr.diff import differences
@@ -93,12 +94,10 @@ def _plan(digest: str, config: str, state: State, stages: list[Stage]) -> Plan:
 def _resolved(declared: Declared, kinds: Kinds, digest: Callable[[str], str]) -> dict[str, Any]:
     """A spec with the digest of every secret beside its reference."""
     spec = dict(declared.spec)
-    for path in kinds[parse(declared.address).kind].secrets:
-        value = secretrefs.at(spec, path)
-        if value is not None:
-            reference = value[secretrefs.REFERENCE]
-            marked = {secretrefs.REFERENCE: reference, secretrefs.DIGEST: digest(reference)}
-            spec = secretrefs.replaced(spec, path, marked)
+    for path in secretrefs.paths(spec, kinds[parse(declared.address).kind].secrets):
+        reference = secretrefs.at(spec, path)[secretrefs.REFERENCE]
+        marked = {secretrefs.REFERENCE: reference, secretrefs.DIGEST: digest(reference)}
+        spec = secretrefs.replaced(spec, path, marked)
     return spec
 
 
@@ -141,11 +140,15 @@ def _creation(declared: Declared, spec: Spec, known: Resource | None) -> Stage:
 def _differences(
     before: Spec, after: Spec, origin: Callable[[Any], str], kind: Kind | None
 ) -> Iterator[Difference]:
-    immutable = frozenset() if kind is None else kind.immutable
     for d in differences(before, after):
         path = ".".join(d.path)
-        forces = any(path == p or path.startswith(f"{p}.") for p in immutable)
+        forces = kind is not None and _forces(path, kind)
         yield Difference(path, d.old, d.new, origin(d.path), forces)
+
+
+def _forces(path: str, kind: Kind) -> bool:
+    under = any(path == p or path.startswith(f"{p}.") for p in kind.immutable)
+    return under and not any(fnmatchcase(path, p) for p in kind.mutable)
 
 
 def _nowhere(_path: Any) -> str:
