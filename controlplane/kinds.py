@@ -58,8 +58,8 @@ class Kind(NamedTuple):
     Paths are dotted keys of the spec. `immutable` paths force a replacement when they change, but
     for what `mutable` patterns (of fnmatch) name below them; `references` name the kind whose
     resource a path names (text, or a list of texts); `secrets` hold references to secret values
-    (`a.*`: every entry of a map); at `recipe` stand AICR criteria, whose compiled stack becomes part
-    of the desired state. `lookups` are found in the store without reading every resource.
+    (`a.*`: every entry of a map); at `recipe` stand AICR criteria, whose compiled stack becomes
+    part of the desired state. `lookups` are found in the store without reading every resource.
     """
 
     path: str

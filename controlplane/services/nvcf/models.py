@@ -21,7 +21,8 @@ from controlplane.access.bootstrap import ACCOUNT
 # Types of errors: a field breaks a rule; fields break one together; it cannot be read at all.
 BEAN, WHOLE, UNREADABLE = "bean", "whole", "unreadable"
 MAX_INT = 2**31 - 1
-_NAME_WORDS = "'name' cannot be empty/null in the create function payload"
+NO_NAME = "'name' cannot be empty/null in the create function payload"
+_FUNCTION_NAME = re.compile(r"[a-z0-9A-Z][a-z0-9A-Z\-_]*")
 # Characters that no URI has (RFC 2396, as java.net.URI reads it).
 _NO_URI = re.compile(r'[\s\x00-\x1f\x7f"<>\\^`{|}\x80-\x9f]|%(?![0-9A-Fa-f]{2})')
 _RATE = r"[1-9]\d*-[{units}]"
@@ -68,7 +69,9 @@ def _few_tags(values: list[str]) -> list[str]:
 
 def _function_name(text: str) -> str:
     if not text:
-        raise bean(_NAME_WORDS)
+        raise bean(NO_NAME)
+    if len(text) > 128 or not _FUNCTION_NAME.fullmatch(text):
+        raise bean("must be 1 to 128 letters, digits, '-' and '_', the first no '-' or '_'")
     return text
 
 
@@ -126,11 +129,7 @@ TokenRate = Annotated[str, _rate("SMHDW")]
 SecretName = Annotated[
     str, StringConstraints(pattern=r"^[a-z0-9A-Z][a-z0-9A-Z_.\-]*$", max_length=48)
 ]
-FunctionName = Annotated[
-    str,
-    AfterValidator(_function_name),
-    StringConstraints(pattern=r"^[a-z0-9A-Z]?[a-z0-9A-Z\-_]*$", max_length=128),
-]
+FunctionName = Annotated[str, AfterValidator(_function_name)]
 
 
 # --------------------------------------------------------------------------- parts of functions
@@ -300,6 +299,10 @@ def _broken(f: FunctionBody) -> Iterable[str]:
         yield "a function of type LLM needs models"
     if f.llmInvocationConfig and f.functionType != "LLM":
         yield "llmInvocationConfig is for functions of type LLM"
+    yield from _broken_models(f)
+
+
+def _broken_models(f: FunctionBody) -> Iterable[str]:
     models = f.models or []
     if len({m.name for m in models}) < len(models):
         yield "models must have names of their own"

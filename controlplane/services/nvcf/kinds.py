@@ -1,0 +1,298 @@
+"""Functions, deployments and telemetries as kinds of resources.
+
+`nvcf.functions.NAME` is one version. Its status has the ids that the API knows it by, and the state
+of its deployment, which the deployment's own changes write there: reading a function is one row.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from typing import Any
+from uuid import UUID
+
+from controlplane.access import times
+from controlplane.access.kinds import ACCOUNTS
+from controlplane.kinds import Kind, Kinds, Lookup, Making, Observation, Spec, table
+from controlplane.services.nvcf import lifecycle
+from controlplane.services.nvcf.lifecycle import ACTIVE, ERROR, INACTIVE
+from controlplane.services.nvcf.models import DeploymentSpec, FunctionSpec, TelemetrySpec
+from controlplane.state.protocol import Resource, Transaction
+
+FUNCTIONS, DEPLOYMENTS, TELEMETRIES = "nvcf.functions", "nvcf.deployments", "nvcf.telemetries"
+EVERYBODY = "*"
+TELEMETRY_FIELDS = ("logsTelemetryId", "metricsTelemetryId", "tracesTelemetryId")
+
+
+def derived(uid: str, what: str) -> str:
+    """An id that follows from the uid of a resource, since a status may not depend on chance."""
+    digest = hashlib.sha256(f"{uid} {what}".encode()).digest()
+    return str(UUID(bytes=digest[:16], version=4))
+
+
+# --------------------------------------------------------------------------- functions
+
+
+def by_function(function: str) -> Lookup:
+    return Lookup("functionId", function)
+
+
+def by_version(version: str) -> Lookup:
+    return Lookup("versionId", version)
+
+
+def by_account(account: str) -> Lookup:
+    return Lookup("account", account)
+
+
+def by_party(account: str) -> Lookup:
+    return Lookup("party", account)
+
+
+def by_telemetry(name: str) -> Lookup:
+    return Lookup("telemetry", name)
+
+
+def parties(spec: Spec) -> frozenset[str]:
+    """The accounts that may use a version beside its own; everybody: `*`."""
+    lists = (spec.get("authorizedParties") or (), spec.get("functionAuthorizedParties") or ())
+    return frozenset(account for found in lists for account in found)
+
+
+def _function_lookups(spec: Spec, status: Spec) -> Iterable[Lookup]:
+    yield by_account(spec["account"])
+    if status:
+        yield by_function(status["functionId"])
+        yield by_version(status["versionId"])
+    for account in sorted(parties(spec)):
+        yield by_party(account)
+    for name in sorted(set((spec.get("telemetries") or {}).values())):
+        yield by_telemetry(name)
+
+
+def function_status(making: Making) -> Spec:
+    """A new version of a new function, or of the one that `versionOf` or what it replaces says."""
+    from controlplane.services.nvcf import checks
+
+    before = making.before
+    checks.function(making.reader, making.spec, making.address, new=not before)
+    telemetries = checks.telemetries(making.reader, making.spec)
+    if before:
+        kept = {k: v for k, v in before.items() if k != "telemetries"}
+        return {**kept, **telemetries}
+    return {
+        "functionId": _function_id(making),
+        "versionId": making.uid,
+        "status": INACTIVE,
+        "createdAt": times.stamp(times.parse(making.now)),
+        **telemetries,
+    }
+
+
+def _function_id(making: Making) -> str:
+    sibling = making.spec.get("versionOf")
+    if sibling is not None:
+        found = making.reader.get(f"{FUNCTIONS}.{sibling}")
+        return str(found.status["functionId"])
+    return str(making.replaced.get("functionId") or derived(making.uid, "function"))
+
+
+# --------------------------------------------------------------------------- deployments
+
+
+def by_name(function: str) -> Lookup:
+    """Deployments by the name of the function that they deploy."""
+    return Lookup("function", function)
+
+
+def by_deployment(deployment: str) -> Lookup:
+    return Lookup("deploymentId", deployment)
+
+
+def _deployment_lookups(spec: Spec, status: Spec) -> Iterable[Lookup]:
+    yield by_name(spec["function"])
+    if status:
+        yield by_version(status["versionId"])
+        yield by_deployment(status["deploymentId"])
+        yield by_account(status["account"])
+
+
+def deployment_status(making: Making) -> Spec:
+    """What a deployment is known by; it begins as its minimums say."""
+    from controlplane.services.nvcf import checks
+
+    specs, before = making.spec["deploymentSpecifications"], making.before
+    found = checks.deployment(making.reader, making.spec, making.address, new=not before)
+    now = times.stamp(times.parse(making.now))
+    ids = list(before.get("gpuSpecificationIds", ()))[: len(specs)]
+    ids += [derived(making.uid, f"{i}") for i in range(len(ids), len(specs))]
+    if before:
+        return {**before, "gpuSpecificationIds": ids, "lastUpdatedAt": now}
+    return {
+        "deploymentId": making.uid,
+        "functionId": found.status["functionId"],
+        "versionId": found.status["versionId"],
+        "functionName": found.spec["name"],
+        "account": found.spec["account"],
+        "gpuSpecificationIds": ids,
+        "status": lifecycle.first([s["minInstances"] for s in specs]),
+        "createdAt": now,
+        "lastUpdatedAt": now,
+    }
+
+
+def _instances(spec: Spec, status: Spec) -> Mapping[str, Any]:
+    """The minimum of every GPU specification; nothing once everything failed."""
+    if status.get("status") in (None, ERROR, INACTIVE):
+        return {}
+    found = {}
+    for i, gpu in enumerate(spec["deploymentSpecifications"]):
+        what = {k: gpu[k] for k in ("gpu", "instanceType", "backend") if k in gpu}
+        for n in range(gpu["minInstances"]):
+            found[f"{i}.{n}"] = {"function": spec["function"], **what}
+    return found
+
+
+_WORDS = {"running": "RUNNING", "starting": "STARTING", "failed": "ERRORED"}
+
+
+def _observed(seen: Observation) -> Spec:
+    """The status after a look at the instances (5.7)."""
+    before = seen.status
+    if before.get("status") in (None, ERROR, INACTIVE):
+        return before
+    counts = [_seen(i, gpu, seen) for i, gpu in enumerate(seen.spec["deploymentSpecifications"])]
+    state = lifecycle.after(before["status"], counts)
+    errors = [] if state == ACTIVE else [_error(i, seen) for i in seen.instances if _failed(i)]
+    kept = {k: v for k, v in before.items() if k not in ("healthInfo", "instances")}
+    found = {**kept, "status": state}
+    if errors:
+        found["healthInfo"] = errors
+    if state == ERROR:
+        return {**found, "lastUpdatedAt": seen.now}
+    if seen.instances:
+        known = {i["id"]: i for i in before.get("instances", ())}
+        found["instances"] = [_instance(i, known, seen) for i in seen.instances]
+    return found
+
+
+def _seen(index: int, gpu: Spec, seen: Observation) -> lifecycle.Seen:
+    states = [i["state"] for i in seen.instances if int(i["name"].partition(".")[0]) == index]
+    return lifecycle.Seen(
+        gpu["minInstances"], *(states.count(s) for s in ("running", "starting", "failed"))
+    )
+
+
+def _failed(instance: Spec) -> bool:
+    return bool(instance["state"] == "failed")
+
+
+def _gpu(instance: Spec, seen: Observation) -> Spec:
+    found: Spec = seen.spec["deploymentSpecifications"][int(instance["name"].partition(".")[0])]
+    return found
+
+
+def _error(instance: Spec, seen: Observation) -> dict[str, Any]:
+    gpu = _gpu(instance, seen)
+    shown = {k: gpu[k] for k in ("gpu", "backend", "instanceType") if k in gpu}
+    return {**shown, "error": instance.get("reason") or "the instance failed"}
+
+
+def _instance(instance: Spec, known: Mapping[str, Spec], seen: Observation) -> dict[str, Any]:
+    """An instance as answers show it; its times change when its state does."""
+    before = known.get(instance["id"], {})
+    state = _WORDS[instance["state"]]
+    same = before.get("state") == state
+    return {
+        "id": instance["id"],
+        "name": instance["name"],
+        "state": state,
+        "createdAt": before.get("createdAt", seen.now),
+        "updatedAt": before["updatedAt"] if same else seen.now,
+    }
+
+
+def _after_deployment(tx: Transaction, kinds: Kinds, deployment: Resource, there: bool) -> None:
+    """Put the state of a deployment on its function."""
+    from controlplane.changes import observe
+
+    spec = deployment.spec or {}
+    found = tx.get(f"{FUNCTIONS}.{spec.get('function')}")
+    if found is None or not found.status:
+        return
+    state = deployment.status.get("status", INACTIVE) if there else INACTIVE
+    if deployment.status.get("draining"):
+        state = INACTIVE
+    if found.status["status"] != state:
+        observe(tx, kinds, found, {**found.status, "status": state})
+
+
+# --------------------------------------------------------------------------- telemetries
+
+
+def by_telemetry_id(telemetry: str) -> Lookup:
+    return Lookup("telemetryId", telemetry)
+
+
+def _telemetry_lookups(spec: Spec, status: Spec) -> Iterable[Lookup]:
+    yield by_account(spec["account"])
+    if status:
+        yield by_telemetry_id(status["telemetryId"])
+
+
+def telemetry_status(making: Making) -> Spec:
+    if making.before:
+        return making.before
+    now = times.stamp(times.parse(making.now))
+    return {"telemetryId": making.uid, "createdAt": now}
+
+
+# What a plan may change of a version without replacing it.
+_MUTABLE = frozenset((
+    "tags", "description", "rateLimit", "llmInvocationConfig", "secrets", "authorizedParties",
+    "functionAuthorizedParties",
+))  # fmt: skip
+_SPEC = frozenset(FunctionSpec.model_fields)
+
+KINDS = table(
+    Kind(
+        FUNCTIONS,
+        FunctionSpec,
+        "Versions of functions.",
+        immutable=_SPEC - _MUTABLE,
+        mutable=frozenset(
+            f"models.*.llmConfig.{field}" for field in ("tokenRateLimit", "routingMethod")
+        ),
+        references={
+            "account": ACCOUNTS,
+            "versionOf": FUNCTIONS,
+            **{f"telemetries.{field}": TELEMETRIES for field in TELEMETRY_FIELDS},
+        },
+        secrets=frozenset({"secrets.*"}),
+        lookups=_function_lookups,
+        status=function_status,
+    ),
+    Kind(
+        DEPLOYMENTS,
+        DeploymentSpec,
+        "Deployments of versions of functions.",
+        immutable=frozenset({"function"}),
+        references={"function": FUNCTIONS},
+        follows=frozenset({"function"}),
+        lookups=_deployment_lookups,
+        status=deployment_status,
+        instances=_instances,
+        observed=_observed,
+        after=_after_deployment,
+    ),
+    Kind(
+        TELEMETRIES,
+        TelemetrySpec,
+        "Where functions send logs, metrics and traces.",
+        immutable=frozenset({"account", "name"}),
+        references={"account": ACCOUNTS},
+        secrets=frozenset({"secret"}),
+        lookups=_telemetry_lookups,
+        status=telemetry_status,
+    ),
+)
