@@ -16,6 +16,10 @@ def bad(words: str) -> InvalidRequest:
     return InvalidRequest(words)
 
 
+def taken(words: str) -> Conflict:
+    return Conflict(words)
+
+
 def unreadable() -> Problem:
     """A body that is no JSON, or has another type where one is fixed."""
     return Problem(400, "Failed to read request")
@@ -57,6 +61,18 @@ def no_queue(function: str) -> NotFound:
 
 def no_telemetry(telemetry: str, account: str) -> NotFound:
     return NotFound(f"Telemetry id '{telemetry}': Not found in account '{account}'")
+
+
+def no_request(request: str) -> NotFound:
+    return NotFound(f"Request id '{request}': Not found")
+
+
+def no_model(model: str) -> NotFound:
+    return NotFound(f"Model '{model}': Not found")
+
+
+def no_client(client: str) -> NotFound:
+    return NotFound(f"Client id '{client}': Not found")
 
 
 def public(function: str) -> InvalidRequest:

@@ -13,15 +13,27 @@ from uuid import UUID
 
 from controlplane.access import times
 from controlplane.access.kinds import ACCOUNTS
+from controlplane.changes import observe
 from controlplane.kinds import Kind, Kinds, Lookup, Making, Observation, Spec, table
-from controlplane.services.nvcf import lifecycle
+from controlplane.services.nvcf import checks, lifecycle
+from controlplane.services.nvcf.lookups import (
+    DEPLOYMENTS,
+    FUNCTIONS,
+    TELEMETRIES,
+    TELEMETRY_FIELDS,
+    by_account,
+    by_deployment,
+    by_function,
+    by_name,
+    by_party,
+    by_telemetry,
+    by_telemetry_id,
+    by_version,
+    parties,
+)
 from controlplane.services.nvcf.lifecycle import ACTIVE, ERROR, INACTIVE
 from controlplane.services.nvcf.models import DeploymentSpec, FunctionSpec, TelemetrySpec
 from controlplane.state.protocol import Resource, Transaction
-
-FUNCTIONS, DEPLOYMENTS, TELEMETRIES = "nvcf.functions", "nvcf.deployments", "nvcf.telemetries"
-EVERYBODY = "*"
-TELEMETRY_FIELDS = ("logsTelemetryId", "metricsTelemetryId", "tracesTelemetryId")
 
 
 def derived(uid: str, what: str) -> str:
@@ -31,32 +43,6 @@ def derived(uid: str, what: str) -> str:
 
 
 # --------------------------------------------------------------------------- functions
-
-
-def by_function(function: str) -> Lookup:
-    return Lookup("functionId", function)
-
-
-def by_version(version: str) -> Lookup:
-    return Lookup("versionId", version)
-
-
-def by_account(account: str) -> Lookup:
-    return Lookup("account", account)
-
-
-def by_party(account: str) -> Lookup:
-    return Lookup("party", account)
-
-
-def by_telemetry(name: str) -> Lookup:
-    return Lookup("telemetry", name)
-
-
-def parties(spec: Spec) -> frozenset[str]:
-    """The accounts that may use a version beside its own; everybody: `*`."""
-    lists = (spec.get("authorizedParties") or (), spec.get("functionAuthorizedParties") or ())
-    return frozenset(account for found in lists for account in found)
 
 
 def _function_lookups(spec: Spec, status: Spec) -> Iterable[Lookup]:
@@ -72,8 +58,6 @@ def _function_lookups(spec: Spec, status: Spec) -> Iterable[Lookup]:
 
 def function_status(making: Making) -> Spec:
     """A new version of a new function, or of the one that `versionOf` or what it replaces says."""
-    from controlplane.services.nvcf import checks
-
     before = making.before
     checks.function(making.reader, making.spec, making.address, new=not before)
     telemetries = checks.telemetries(making.reader, making.spec)
@@ -100,15 +84,6 @@ def _function_id(making: Making) -> str:
 # --------------------------------------------------------------------------- deployments
 
 
-def by_name(function: str) -> Lookup:
-    """Deployments by the name of the function that they deploy."""
-    return Lookup("function", function)
-
-
-def by_deployment(deployment: str) -> Lookup:
-    return Lookup("deploymentId", deployment)
-
-
 def _deployment_lookups(spec: Spec, status: Spec) -> Iterable[Lookup]:
     yield by_name(spec["function"])
     if status:
@@ -119,8 +94,6 @@ def _deployment_lookups(spec: Spec, status: Spec) -> Iterable[Lookup]:
 
 def deployment_status(making: Making) -> Spec:
     """What a deployment is known by; it begins as its minimums say."""
-    from controlplane.services.nvcf import checks
-
     specs, before = making.spec["deploymentSpecifications"], making.before
     found = checks.deployment(making.reader, making.spec, making.address, new=not before)
     now = times.stamp(times.parse(making.now))
@@ -214,8 +187,6 @@ def _instance(instance: Spec, known: Mapping[str, Spec], seen: Observation) -> d
 
 def _after_deployment(tx: Transaction, kinds: Kinds, deployment: Resource, there: bool) -> None:
     """Put the state of a deployment on its function."""
-    from controlplane.changes import observe
-
     spec = deployment.spec or {}
     found = tx.get(f"{FUNCTIONS}.{spec.get('function')}")
     if found is None or not found.status:
@@ -228,10 +199,6 @@ def _after_deployment(tx: Transaction, kinds: Kinds, deployment: Resource, there
 
 
 # --------------------------------------------------------------------------- telemetries
-
-
-def by_telemetry_id(telemetry: str) -> Lookup:
-    return Lookup("telemetryId", telemetry)
 
 
 def _telemetry_lookups(spec: Spec, status: Spec) -> Iterable[Lookup]:

@@ -127,5 +127,3 @@ def words(req: Request, name: str, known: tuple[str, ...]) -> frozenset[str]:
     if not said <= set(known):
         raise errors.not_a(f"one of {', '.join(known)}", name)
     return frozenset(said or known)
-
-

@@ -1,0 +1,32 @@
+"""A request as the work of an endpoint sees it: who asks, about what, and with which body."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from controlplane.access.credentials import Caller
+from controlplane.changes import Changes
+from controlplane.state.protocol import Reader
+from controlplane.vault import Vault
+
+
+class Call(NamedTuple):
+    """`ids` are those of the path, checked; `options` what the query string says."""
+
+    caller: Caller
+    ids: Mapping[str, str]
+    options: Mapping[str, Any]
+    body: Any
+    vault: Vault
+
+    @property
+    def account(self) -> str:
+        """The account that is asked about: the caller's, or the one in the path."""
+        return self.caller.account
+
+
+# What an endpoint answers; None is an answer without a body (204).
+Answer = dict[str, Any] | list[Any] | None
+Read = Callable[[Reader, Call], Answer]
+Change = Callable[[Changes, Call], Answer]
