@@ -27,6 +27,7 @@ from controlplane.services.aicr.answers import Answers
 from controlplane.services.aicr.models import SCHEMAS
 from controlplane.services.aicr.requests import allowlists
 from controlplane.services.aicr.routes import routes
+from controlplane.services.keys.service import service as key_service
 from controlplane.services.plans import models as plan_models
 from controlplane.services.plans import routes as plan_routes
 from controlplane.state.protocol import Event
@@ -96,7 +97,8 @@ class Program:
             lambda: self._answers.catalog,
         )
         plans = Service(plan_routes.routes(context), plan_models.SCHEMAS)
-        return [aicr, plans]
+        keys = key_service(self.engine, self.credentials, self.settings.trusted_proxies)
+        return [aicr, plans, keys]
 
     def _credentials(self) -> Credentials:
         token = home_of(self.settings).token()

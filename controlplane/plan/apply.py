@@ -18,16 +18,7 @@ from controlplane.failpoints import hit
 from controlplane.plan import recover
 from controlplane.plan.definition import Plan, Stage
 from controlplane.plan.effects import Effects
-from controlplane.plan.recover import (
-    APPLIED,
-    APPLYING,
-    DONE,
-    FAILED,
-    INTENT,
-    LOCK,
-    LOCK_SECONDS,
-    PLANNED,
-)
+from controlplane.plan.recover import APPLIED, APPLYING, DONE, FAILED, INTENT, LOCK, PLANNED
 from controlplane.state import leases
 from controlplane.state.protocol import (
     Actor,
@@ -74,14 +65,22 @@ def apply(engine: Engine, plan: Plan, actor: Actor, secrets: Mapping[str, str]) 
     recover.recover(engine)
     hit("apply.before_lock")
     text_ = plan.text()
-    lease: Lease = engine.store.write(lambda tx: _begin(tx, plan, text_, actor))
-    recover.running.add(lease.token)
+    mine: set[tuple[str, int]] = set()
+
+    def begin(tx: Transaction) -> Lease:
+        lease = _begin(tx, plan, text_, actor, engine.lock_seconds)
+        # Before anybody can see it: who looks in between would think that nobody applies this.
+        mine.add((plan.lineage, lease.token))
+        recover.running.update(mine)
+        return lease
+
     try:
+        lease: Lease = engine.store.write(begin)
         hit("apply.after_lock")
         effects = Effects(engine.vault, secrets)
         return _Run(engine, plan, plan.digest, actor, effects, lease).all()
     finally:
-        recover.running.discard(lease.token)
+        recover.running.difference_update(mine)
 
 
 def check(meta: Meta, plan: Plan) -> None:
@@ -97,14 +96,14 @@ def check(meta: Meta, plan: Plan) -> None:
         )
 
 
-def _begin(tx: Transaction, plan: Plan, text_: str, actor: Actor) -> Lease:
+def _begin(tx: Transaction, plan: Plan, text_: str, actor: Actor, seconds: float) -> Lease:
     """Lock and verify in one transaction: what is refused leaves no lock behind."""
     digest = plan.digest
     known = tx.plan(digest)
     if known is not None and known.status != PLANNED:
         raise Used(f"the plan {digest} is {known.status} already: plan again")
     check(tx.meta(), plan)
-    lease = leases.acquire(tx, LOCK, LOCK_SECONDS, f"applying {digest}")
+    lease = leases.acquire(tx, LOCK, seconds, f"applying {digest}")
     created = tx.now if known is None else known.created
     tx.put_plan(StoredPlan(digest, APPLYING, text_, created, actor.name, {}, lease.token))
     tx.record(actor, APPLYING, "", {"plan": digest, "summary": plan.summary()})
@@ -146,13 +145,13 @@ class _Run(NamedTuple):
         hit("apply.after_effect")
 
     def _intend(self, tx: Transaction, position: int, group: list[Stage]) -> None:
-        leases.renew(tx, self.lease, LOCK_SECONDS)
+        leases.renew(tx, self.lease, self.engine.lock_seconds)
         for i, stage in enumerate(group, position):
             tx.put_step(Step(self.digest, i, stage.address, stage.action, INTENT))
 
     def _effect(self, position: int, stage: Stage) -> Callable[[Transaction], None]:
         def work(tx: Transaction) -> None:
-            leases.renew(tx, self.lease, LOCK_SECONDS)
+            leases.renew(tx, self.lease, self.engine.lock_seconds)
             self.effects.perform(Changes(tx, self.engine.kinds, self.actor), stage)
             hit("apply.in_effect")
             tx.put_step(Step(self.digest, position, stage.address, stage.action, DONE))
@@ -161,8 +160,7 @@ class _Run(NamedTuple):
 
     def _finish(self, tx: Transaction) -> int:
         """The serial afterwards."""
-        leases.renew(tx, self.lease, LOCK_SECONDS)
-        tx.put_meta(tx.meta()._replace(parent=self.digest))
+        leases.renew(tx, self.lease, self.engine.lock_seconds)
         recover.close(tx, self.digest, APPLIED, "", self.actor)
         leases.release(tx, self.lease)
         return tx.meta().serial
@@ -170,7 +168,7 @@ class _Run(NamedTuple):
     def _fail(self, error: Exception) -> None:
         """Say what came of it and give the lock back. When not even that can be written, whoever
         looks next does: this process says that it no longer applies."""
-        recover.running.discard(self.lease.token)
+        recover.running.discard((self.plan.lineage, self.lease.token))
         words = error.message if isinstance(error, AicrError) else "unexpected error"
 
         def work(tx: Transaction) -> None:

@@ -59,7 +59,8 @@ class Drift(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """What would change in which state. `parent` is the plan that was applied last."""
+    """What would change in which state. `parent` is the plan that was applied last, to
+    its end or not."""
 
     lineage: str
     serial: int
