@@ -29,6 +29,10 @@ from controlplane.services.aicr.requests import allowlists
 from controlplane.services.aicr.routes import routes
 from controlplane.services.plans import models as plan_models
 from controlplane.services.plans import routes as plan_routes
+from controlplane.services.sis import embedded
+from controlplane.services.sis import errors as sis_errors
+from controlplane.services.sis import models as sis_models
+from controlplane.services.sis import routes as sis_routes
 from controlplane.state.protocol import Event
 from controlplane.state.sql import is_file, warning
 from controlplane.tail import Tail
@@ -51,6 +55,7 @@ def prepare(settings: Settings) -> None:
     engine = engine_of(settings)
     try:
         bootstrap.prepare(engine)
+        embedded.ensure(engine, settings.cluster_gpus)
         for digest in recover(engine):
             log("warn", "a plan was interrupted", plan=digest)
         home_of(settings).token()
@@ -96,12 +101,23 @@ class Program:
             lambda: self._answers.catalog,
         )
         plans = Service(plan_routes.routes(context), plan_models.SCHEMAS)
-        return [aicr, plans]
+        return [aicr, plans, self._sis()]
+
+    def _sis(self) -> Service:
+        context = sis_routes.context(self.engine, self.credentials, {})
+        return Service(
+            sis_routes.routes(context),
+            sis_models.SCHEMAS,
+            sis_routes.PREFIXES,
+            sis_errors.DIALECT,
+            limited=False,
+        )
 
     def _credentials(self) -> Credentials:
         token = home_of(self.settings).token()
         local = {hashlib.sha256(token.encode()).digest()}
         found = Credentials(self.engine, bootstrap.prepare(self.engine), local)
+        embedded.ensure(self.engine, self.settings.cluster_gpus)
 
         def heard(event: Event) -> None:
             if event.address.startswith("access."):
