@@ -58,6 +58,9 @@ def read(path: str) -> list[Source]:
     """
     found: dict[str, Source] = {}
     _read(path, 0, found, ())
+    if not found:
+        # An empty directory would mean to delete everything: that has a command of its own.
+        raise InvalidRequest(f"no manifests in {path} (-f)")
     return list(found.values())
 
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from controlplane.engine import Engine
 from controlplane.families import KINDS
 from controlplane.home import Home, home
-from controlplane.state.sql import SqlStore, is_file
+from controlplane.state.sql import SqlStore, is_file, url_of
 
 
 @contextmanager
@@ -29,6 +29,7 @@ def open_engine(state: str | None = None) -> Iterator[Engine]:
 def open_state(place: Home, state: str | None) -> SqlStore:
     """A store. A file is private from its first byte: what it holds is nobody else's business."""
     where = state or place.state
+    url_of(where)
     if is_file(where):
         if not state:
             place.make()

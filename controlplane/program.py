@@ -27,12 +27,11 @@ from controlplane.services.aicr.answers import Answers
 from controlplane.services.aicr.models import SCHEMAS
 from controlplane.services.aicr.requests import allowlists
 from controlplane.services.aicr.routes import routes
+from controlplane.services.keys.service import service as key_service
 from controlplane.services.plans import models as plan_models
 from controlplane.services.plans import routes as plan_routes
 from controlplane.services.sis import embedded
-from controlplane.services.sis import errors as sis_errors
-from controlplane.services.sis import models as sis_models
-from controlplane.services.sis import routes as sis_routes
+from controlplane.services.sis.service import service as sis_service
 from controlplane.state.protocol import Event
 from controlplane.state.sql import is_file, warning
 from controlplane.tail import Tail
@@ -101,17 +100,8 @@ class Program:
             lambda: self._answers.catalog,
         )
         plans = Service(plan_routes.routes(context), plan_models.SCHEMAS)
-        return [aicr, plans, self._sis()]
-
-    def _sis(self) -> Service:
-        context = sis_routes.context(self.engine, self.credentials, {})
-        return Service(
-            sis_routes.routes(context),
-            sis_models.SCHEMAS,
-            sis_routes.PREFIXES,
-            sis_errors.DIALECT,
-            limited=False,
-        )
+        keys = key_service(self.engine, self.credentials, self.settings.trusted_proxies)
+        return [aicr, plans, keys, sis_service(self.engine, self.credentials)]
 
     def _credentials(self) -> Credentials:
         token = home_of(self.settings).token()

@@ -42,13 +42,15 @@ COMMANDS = {
     "drift": "Show what was changed by other ways than a plan.",
     "destroy": "Delete everything that plans manage.",
     "state": "Look at the state, and say what plans should know of it.",
+    "client": "Register the clients that tokens are made for.",
+    "token": "Make tokens of clients.",
     "serve": "Serve recipes, queries and bundles over HTTP.",
     "completion": "Print the completion script of a shell.",
 }
 # Commands of the server's package, which this one never imports by itself.
 _ELSEWHERE = {
     name: f"controlplane.cli.{name}"
-    for name in ("check", "plan", "apply", "drift", "destroy", "state", "serve")
+    for name in ("check", "plan", "apply", "drift", "destroy", "state", "client", "token", "serve")
 }
 
 # Commands whose exit code 1 is an answer: mistakes on their command line exit 2.

@@ -90,14 +90,16 @@ def backend(place: Place) -> Iterator[Backend]:
     from controlplane.local import open_engine
 
     with open_engine(place.state) as engine:
-        yield Local(engine, place.data_dir, Actor(f"{_user()}@local"))
+        yield Local(engine, place.data_dir, me())
 
 
-def _user() -> str:
+def me() -> Actor:
+    """Who runs a command here, as the audit names it."""
     try:
-        return getpass.getuser()
+        name = getpass.getuser()
     except (KeyError, OSError):
-        return str(os.getuid())
+        name = str(os.getuid())
+    return Actor(f"{name}@local")
 
 
 def criteria(asked: tuple[str, ...]) -> dict[str, str]:

@@ -163,8 +163,17 @@ def unavailable(error: DBAPIError) -> AicrError:
     return Unavailable(f"the state store cannot be used, nothing was stored: {said}")
 
 
+def _needs_psycopg() -> None:
+    try:
+        import psycopg  # noqa: F401 (SQLAlchemy's own error does not say what to install)
+    except ImportError:
+        text = "postgresql:// needs psycopg: pip install 'aicr[postgres]' (--state)"
+        raise InvalidRequest(text) from None
+
+
 def _engine(url: str, sqlite: bool, begin: str) -> Engine:
     if not sqlite:
+        _needs_psycopg()
         level = "READ COMMITTED" if "IMMEDIATE" in begin else "REPEATABLE READ"
         return create_engine(url, isolation_level=level, pool_pre_ping=True, pool_size=8)
     made = create_engine(url, connect_args={"timeout": BUSY_SECONDS}, pool_size=8)

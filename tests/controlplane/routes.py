@@ -22,6 +22,27 @@ PLANS = {
     "/v1/events": ("GET",),
     "/v1/audit": ("GET",),
 }
-ALL = {**AICR, **PLANS}
+KEYS = {
+    "/v1/admin/keys": ("POST",),
+    "/v1/keys": ("GET", "POST"),
+    "/v1/keys/{key_id}": ("GET", "DELETE"),
+    "/v1/keys/{key_id}/authorizations": ("PUT",),
+    "/v1/services": ("GET",),
+    "/v1/services/{service_id}": ("GET",),
+    "/v1/services/{service_id}/jwt/jwks": ("GET",),
+    "/v1/introspect": ("POST",),
+    "/v1/namespaces/{namespace}/evaluations/{rule}": ("POST",),
+    "/v1/service-admin/users/{user_id}/keys": ("GET",),
+    "/v1/service-admin/users/{user_id}/keys/{key_id}": ("GET", "DELETE"),
+    "/v1/service-admin/users/{user_id}/keys/{key_id}/status": ("PUT",),
+    "/v1/service-admin/users/{user_id}/suspend": ("POST",),
+    "/v1/admin/lookup": ("POST",),
+    "/v1/admin/users/{user_id}/keys": ("GET", "DELETE"),
+    "/v1/admin/users/{user_id}": ("GET",),
+    "/v1/admin/users/{user_id}/status": ("PUT",),
+    "/.well-known/jwks.json": ("GET",),
+    "/.well-known/openid-configuration": ("GET",),
+}
+ALL = {**AICR, **PLANS, **KEYS}
 # Answers without an end.
 STREAMS = ("/v1/events",)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, NamedTuple
@@ -11,7 +10,6 @@ from typing import Any, NamedTuple
 from falcon.asgi import Request, Response
 
 from controlplane import clusters
-from controlplane.access.credentials import Credentials
 from controlplane.clusters import CLUSTERS, by_account, by_authorized
 from controlplane.engine import Engine
 from controlplane.http import bodies
@@ -20,21 +18,15 @@ from controlplane.services.sis import answers, jwks, lifecycle, reads, requests,
 from controlplane.services.sis.auth import Auth, check_size
 from controlplane.state.protocol import Reader, Resource
 
-PREFIXES = ("/v1/accounts", "/v1/si", "/v1/nvca")
 # One controller under two prefixes.
 _TWICE = ("/v1/accounts/{ncaId}", "/v1/si/accounts/{ncaId}")
 
 
 class Context(NamedTuple):
-    """What the routes work with. `versions` is what the operator says of versions of the agent."""
+    """What the routes work with."""
 
     engine: Engine
     auth: Auth
-    versions: Mapping[str, Any]
-
-
-def context(engine: Engine, credentials: Credentials, versions: Mapping[str, Any]) -> Context:
-    return Context(engine, Auth(engine, credentials), versions)
 
 
 def routes(of: Context) -> tuple[Route, ...]:
@@ -73,7 +65,7 @@ class _Resource:
     """What all of these have."""
 
     def __init__(self, of: Context) -> None:
-        self._engine, self._auth, self._versions = of
+        self._engine, self._auth = of
 
     @staticmethod
     def _say(resp: Response, answer: Any) -> None:
@@ -136,7 +128,7 @@ class OneCluster(_Resource):
 class Versions(_Resource):
     async def on_get(self, req: Request, resp: Response, ncaId: str) -> None:
         await self._auth.manager(req)
-        self._say(resp, answers.versions(self._versions))
+        self._say(resp, answers.versions())
 
 
 # --------------------------------------------------------------------------- agents

@@ -9,11 +9,21 @@ from controlplane.services.sis.reads import PARAMETERS
 _BEARER: list[dict[str, list[str]]] = [{"bearer": []}]
 _TEXT = {"type": "string"}
 _JSON = "application/json"
-# Statuses that only this API answers.
+# What these routes may refuse, in the vendor's form.
 _FAULTS = {
+    "400": "The request is wrong.",
+    "401": "There is no valid bearer.",
+    "403": "The bearer lacks the scope.",
+    "404": "There is no such thing.",
+    "405": "The path has no such method.",
+    "409": "The state does not allow it.",
     "412": "What is asked for does not fit together.",
     "415": "The body is not JSON.",
+    "413": "The body is too large.",
     "431": "The token is too long.",
+    "500": "The server is wrong.",
+    "503": "The server is busy or ending.",
+    "507": "The store is full; nothing was stored.",
 }
 
 

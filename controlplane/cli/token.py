@@ -1,0 +1,62 @@
+"""`aicr token`: tokens of clients, made on the server's own host."""
+
+from __future__ import annotations
+
+import click
+
+from aicr.cli import output
+from aicr.diagnostics import did_you_mean
+from aicr.errors import InvalidRequest, NotFound
+
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+@click.group("token")
+def command() -> None:
+    """Make tokens of clients, on the server's own host."""
+
+
+@command.command("create")
+@click.option("--client", required=True, metavar="NAME", help="Whose token.")
+@click.option("--scope", "scopes", multiple=True, metavar="S", help="What it may do; repeatable.")
+@click.option("--ttl", default="12h", metavar="TIME", help="How long it counts (default 12h).")
+@click.option("--state", default=None, metavar="FILE", help="State: a file, or postgresql://…")
+def create(client: str, scopes: tuple[str, ...], ttl: str, state: str | None) -> None:
+    """Print a signed token of a client.
+
+    \b
+    AICR_TOKEN=$(aicr token create --client research-ci --scope plans:read --scope state:read)
+    """
+    from controlplane.access import bootstrap
+    from controlplane.access.kinds import CLIENTS
+    from controlplane.access.tokens import Tokens
+    from controlplane.local import open_engine
+
+    _check(scopes)
+    with open_engine(state) as engine:
+        known = engine.store.read(lambda reader: reader.get(f"{CLIENTS}.{client}"))
+        if known is None:
+            raise NotFound(f"no client {client}: aicr client add {client} makes it (--client)")
+        roots = bootstrap.prepare(engine)
+    output.emit(f"{Tokens(roots.signing).issue(client, scopes, _seconds(ttl)).value}\n")
+
+
+def _check(scopes: tuple[str, ...]) -> None:
+    from controlplane.access.scopes import SCOPES, is_known
+
+    if not scopes:
+        raise InvalidRequest(f"say what the token may do: --scope with one of {', '.join(SCOPES)}")
+    for scope in scopes:
+        if not is_known(scope):
+            near = did_you_mean(scope, SCOPES) or f"there are {', '.join(SCOPES)}"
+            raise InvalidRequest(f"--scope {scope}: nothing asks for it: {near}")
+
+
+def _seconds(text: str) -> int:
+    number, unit = text[:-1], text[-1:]
+    if unit not in _SECONDS or not (number.isascii() and number.isdigit()) or len(number) > 6:
+        raise InvalidRequest(f"--ttl {text!r}: write a number and s, m, h or d, as 12h")
+    seconds = int(number) * _SECONDS[unit]
+    if not 0 < seconds <= 365 * _SECONDS["d"]:
+        raise InvalidRequest(f"--ttl {text}: from 1s to 365d")
+    return seconds
