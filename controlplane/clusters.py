@@ -2,8 +2,8 @@
 
     clusters that are READY → those of, or authorised for, the account → grouped → GPUs → types
 
-Pure over a reader (NVCF contract, section 9). A cluster is a resource sis.clusters.NAME: its spec is
-what it was registered with, its status what its agent says.
+Pure over a reader (NVCF contract, section 9). A cluster is a resource sis.clusters.NAME: its spec
+is what it was registered with, its status what its agent says.
 """
 
 from __future__ import annotations
@@ -156,8 +156,8 @@ def cluster(resource: Resource, now: datetime) -> Cluster:
 
 
 def _gpu(declared: Json, usage: Mapping[str, Any]) -> Gpu:
-    capacity = declared.get("capacity", 0)
-    used = usage.get(declared["name"]) or {}
+    capacity: int = declared.get("capacity", 0)
+    used: Mapping[str, int] = usage.get(declared["name"]) or {}
     types = tuple(_instance_type(t) for t in declared["instanceTypes"])
     return Gpu(declared["name"], capacity, used.get("available", capacity), types)
 
@@ -227,10 +227,9 @@ def _group(
     having = []
     for c in members:
         kept = [g for gpu in c.gpus if gpu.name not in foreign and (g := _for(gpu, usage))]
-        for gpu in kept:
-            gpus.setdefault(gpu.name, gpu)
+        gpus = {**{gpu.name: gpu for gpu in kept}, **gpus}
         if kept:
-            having.append(c)
+            having.append(c._replace(gpus=tuple(kept)))
     if not having:
         return None
     authorized = frozenset.intersection(*(c.authorized for c in members))

@@ -30,6 +30,8 @@ from controlplane.services.aicr.routes import routes
 from controlplane.services.keys.service import service as key_service
 from controlplane.services.plans import models as plan_models
 from controlplane.services.plans import routes as plan_routes
+from controlplane.services.sis import embedded
+from controlplane.services.sis.service import service as sis_service
 from controlplane.state.protocol import Event
 from controlplane.state.sql import is_file, warning
 from controlplane.tail import Tail
@@ -52,6 +54,7 @@ def prepare(settings: Settings) -> None:
     engine = engine_of(settings)
     try:
         bootstrap.prepare(engine)
+        embedded.ensure(engine, settings.cluster_gpus)
         for digest in recover(engine):
             log("warn", "a plan was interrupted", plan=digest)
         home_of(settings).token()
@@ -98,12 +101,13 @@ class Program:
         )
         plans = Service(plan_routes.routes(context), plan_models.SCHEMAS)
         keys = key_service(self.engine, self.credentials, self.settings.trusted_proxies)
-        return [aicr, plans, keys]
+        return [aicr, plans, keys, sis_service(self.engine, self.credentials)]
 
     def _credentials(self) -> Credentials:
         token = home_of(self.settings).token()
         local = {hashlib.sha256(token.encode()).digest()}
         found = Credentials(self.engine, bootstrap.prepare(self.engine), local)
+        embedded.ensure(self.engine, self.settings.cluster_gpus)
 
         def heard(event: Event) -> None:
             if event.address.startswith("access."):

@@ -1,4 +1,4 @@
-"""Registries of images, charts, models and resources: which are recognised, and who has credentials.
+"""Registries of images, charts, models and resources: which there are, and who may pull from them.
 
 The same for every service (NVCF contract, sections 8.5 and 8.6). Beside the table here there may be
 registries of the installation, as resources nvcf.recognizedRegistries.KEY.
@@ -17,7 +17,6 @@ from controlplane.kinds import Lookup, Spec
 from controlplane.state.protocol import Reader, Resource
 
 RECOGNIZED, CREDENTIALS = "nvcf.recognizedRegistries", "nvcf.registryCredentials"
-ACTOR_OF_SETTINGS = "settings"
 
 CONTAINER, HELM, MODEL, RESOURCE = TYPES = ("CONTAINER", "HELM", "MODEL", "RESOURCE")
 THROW, LOG = MODES = ("throw", "log")
@@ -103,10 +102,17 @@ class Artifact(NamedTuple):
     def host(self) -> str:
         """The host that it is pulled from; images without one come from Docker Hub."""
         if "://" in self.uri:
-            return (urlsplit(self.uri).hostname or "").lower()
+            return _host_of(self.uri)
         head, slash, _ = self.uri.partition("/")
         named = bool(slash) and (head == "localhost" or "." in head or ":" in head)
         return head.lower() if named else DOCKER
+
+
+def _host_of(url: str) -> str:
+    try:
+        return (urlsplit(url).hostname or "").lower()
+    except ValueError:  # brackets that are no IPv6 address
+        return ""
 
 
 # --------------------------------------------------------------------------- credentials

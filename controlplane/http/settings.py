@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -36,6 +37,14 @@ class Settings(NamedTuple):
     home: str = ""
     state: str = ""
     runtime: str = "none"
+    # The GPUs of this machine, by name, as which it is a cluster itself; none: it is no cluster.
+    cluster_gpus: Mapping[str, int] = {"H100": 8}
+    # What happens to artifacts from registries that are not recognised or have no credential, and
+    # whether a registry is asked for artifacts at all.
+    registry_check: str = "throw"
+    registry_live: bool = False
+    # Registries beside those that are known.
+    registries: tuple[Mapping[str, str], ...] = ()
     # Allowed values by criteria field, as the operator wrote them; absent means all.
     allowed: Mapping[str, tuple[str, ...]] = {}
 
@@ -90,6 +99,37 @@ def _level(text: str) -> str:
     return word
 
 
+OFF, ON = "off", "on"
+_GPUS = re.compile(r"([A-Za-z0-9_-]{1,22})=([1-9][0-9]{0,3})")
+
+
+def _gpus(text: str) -> dict[str, int]:
+    if text.strip().lower() == OFF:
+        return {}
+    found = [(word, _GPUS.fullmatch(word)) for word in _words(text)]
+    wrong = next((word for word, match in found if match is None), None)
+    if wrong is not None or not found:
+        raise ValueError(f"write each GPU with its number, as H100=8,L40S=4, or {OFF}")
+    return {match[1]: int(match[2]) for _, match in found if match}
+
+
+CHECKS = ("throw", "log")
+
+
+def _check(text: str) -> str:
+    word = text.strip().lower()
+    if word not in CHECKS:
+        raise ValueError(f"must be one of {', '.join(CHECKS)}")
+    return word
+
+
+def _switch(text: str) -> bool:
+    word = text.strip().lower()
+    if word not in (ON, OFF):
+        raise ValueError(f"must be {ON} or {OFF}")
+    return word == ON
+
+
 RUNTIMES = ("none", "simulated")
 
 
@@ -117,6 +157,9 @@ VARIABLES = {
     "AICR_HOME": _Variable("home", str.strip),
     "AICR_STATE": _Variable("state", str.strip),
     "AICR_RUNTIME": _Variable("runtime", _runtime),
+    "AICR_CLUSTER_GPUS": _Variable("cluster_gpus", _gpus),
+    "AICR_REGISTRY_CHECK": _Variable("registry_check", _check),
+    "AICR_REGISTRY_LIVE": _Variable("registry_live", _switch),
 }
 # Variable -> criteria field. There is no list for platforms (contract section 2.5).
 ALLOWLISTS = {
