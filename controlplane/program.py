@@ -28,6 +28,7 @@ from controlplane.services.aicr.models import SCHEMAS
 from controlplane.services.aicr.requests import allowlists
 from controlplane.services.aicr.routes import routes
 from controlplane.services.keys.service import service as key_service
+from controlplane.services.nvcf.service import service as nvcf_service
 from controlplane.services.plans import models as plan_models
 from controlplane.services.plans import routes as plan_routes
 from controlplane.services.sis import embedded
@@ -101,7 +102,13 @@ class Program:
         )
         plans = Service(plan_routes.routes(context), plan_models.SCHEMAS)
         keys = key_service(self.engine, self.credentials, self.settings.trusted_proxies)
-        return [aicr, plans, keys, sis_service(self.engine, self.credentials)]
+        return [
+            aicr,
+            plans,
+            keys,
+            sis_service(self.engine, self.credentials),
+            nvcf_service(self.engine, self.credentials),
+        ]
 
     def _credentials(self) -> Credentials:
         token = home_of(self.settings).token()

@@ -65,7 +65,7 @@ def function(reader: Reader, spec: Spec, address: str, *, new: bool) -> None:
 
 
 def limit(reader: Reader, spec: Spec) -> None:
-    """An account may bound its functions: all versions count, and only new functions are refused."""
+    """An account may bound its functions; all versions count, only new functions are refused."""
     if spec.get("versionOf") is not None:
         return
     owner = spec["account"]

@@ -14,8 +14,8 @@ from controlplane.changes import Changes
 from controlplane.services.nvcf import answers, checks, compile, errors, visible  # noqa: A004
 from controlplane.services.nvcf.calls import Answer, Call
 from controlplane.services.nvcf.checks import LLM
-from controlplane.services.nvcf.lookups import EVERYBODY, FUNCTIONS, TELEMETRY_FIELDS, parties
 from controlplane.services.nvcf.lifecycle import INACTIVE
+from controlplane.services.nvcf.lookups import EVERYBODY, FUNCTIONS, TELEMETRY_FIELDS, parties
 from controlplane.services.nvcf.models import CreateFunctionRequest, UpdateFunctionRequest
 from controlplane.services.nvcf.requests import uuid
 from controlplane.state.protocol import Json, Reader, Resource
@@ -86,7 +86,7 @@ def create_version(changes: Changes, call: Call) -> Answer:
 
 def _create(changes: Changes, call: Call, function: str, siblings: list[Resource]) -> Answer:
     tx, body = changes.tx, call.body
-    spec = compile.function(body, call.account, call.vault)
+    spec: Json = compile.function(body, call.account, call.vault)
     if not siblings:
         checks.limit(tx, spec)
     spec = _with_telemetries(tx, spec)
@@ -177,7 +177,8 @@ def update(changes: Changes, call: Call) -> Answer:
     body: UpdateFunctionRequest = call.body
     spec = dict(found.spec or {})
     settings = _updates(body, spec)
-    config = body.llmInvocationConfig and compile.canonical(body.llmInvocationConfig)
+    given = body.llmInvocationConfig
+    config = None if given is None else compile.canonical(given)
     if config and spec["functionType"] != LLM:
         raise errors.bad("llmInvocationConfig is for functions of type LLM")
     spec.update(_replaced(body))
@@ -223,15 +224,5 @@ def delete(changes: Changes, call: Call) -> Answer:
     deployed = visible.deployment_of(changes.tx, found)
     if deployed is not None:
         changes.delete(deployed)
-    known = changes.tx.get(found.address) or found
-    _forget_secrets(changes, known)
-    changes.delete(known)
+    changes.delete(changes.tx.get(found.address) or found)
     return None
-
-
-def _forget_secrets(changes: Changes, r: Resource) -> None:
-    """One that a plan manages stays known; what it knew of secrets does not."""
-    from controlplane.plan.effects import secret_name
-
-    for name in (r.spec or {}).get("secrets", ()):
-        changes.tx.drop_secret(secret_name(r.address, f"secrets.{name}"))

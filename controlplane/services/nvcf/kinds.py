@@ -16,6 +16,7 @@ from controlplane.access.kinds import ACCOUNTS
 from controlplane.changes import observe
 from controlplane.kinds import Kind, Kinds, Lookup, Making, Observation, Spec, table
 from controlplane.services.nvcf import checks, lifecycle
+from controlplane.services.nvcf.lifecycle import ACTIVE, ERROR, INACTIVE
 from controlplane.services.nvcf.lookups import (
     DEPLOYMENTS,
     FUNCTIONS,
@@ -31,7 +32,6 @@ from controlplane.services.nvcf.lookups import (
     by_version,
     parties,
 )
-from controlplane.services.nvcf.lifecycle import ACTIVE, ERROR, INACTIVE
 from controlplane.services.nvcf.models import DeploymentSpec, FunctionSpec, TelemetrySpec
 from controlplane.state.protocol import Resource, Transaction
 
@@ -105,8 +105,8 @@ def deployment_status(making: Making) -> Spec:
         "deploymentId": making.uid,
         "functionId": found.status["functionId"],
         "versionId": found.status["versionId"],
-        "functionName": found.spec["name"],
-        "account": found.spec["account"],
+        "functionName": (found.spec or {})["name"],
+        "account": (found.spec or {})["account"],
         "gpuSpecificationIds": ids,
         "status": lifecycle.first([s["minInstances"] for s in specs]),
         "createdAt": now,
