@@ -64,16 +64,52 @@ def build(
     """
     wanted = {a: _resolved(d, kinds, digest) for a, d in desired.resources.items()}
     _check_references(desired, state, options)
-    made = [
-        stage
-        for address in desired.order
-        if (stage := _wanted(desired.resources[address], wanted[address], state, kinds))
-    ]
+    made = list(_made(desired, wanted, state, kinds))
     gone = [r for r in state.resources.values() if r.address not in wanted]
     stages = [*made, *_deletions(gone, kinds, options)]
     _check_protected(stages, state)
     _check_users(stages, {*wanted}, state, kinds)
     return _plan(desired.digest, desired.config, state, stages)
+
+
+def _made(
+    desired: Desired, wanted: Mapping[str, Spec], state: State, kinds: Kinds
+) -> Iterator[Stage]:
+    """Stages for what is declared, in order. What follows something that is replaced is, too."""
+    replaced: set[str] = set()
+    for address in desired.order:
+        declared, spec = desired.resources[address], wanted[address]
+        stage = _wanted(declared, spec, state, kinds)
+        known = state.resources.get(address)
+        led = list(_led(declared, spec, replaced, kinds))
+        if led and known is not None and known.exists:
+            stage = _following(stage, declared, spec, known, led)
+        if stage is None:
+            continue
+        if stage.action == REPLACE:
+            replaced.add(address)
+        yield stage
+
+
+def _following(
+    stage: Stage | None, declared: Declared, spec: Spec, known: Resource, led: list[Difference]
+) -> Stage:
+    """A replacement because of what leads a resource."""
+    found = () if stage is None else stage.changes
+    protected = known.protected if declared.protect is None else declared.protect
+    every = (*found, *led)
+    return Stage(declared.address, REPLACE, known.spec, spec, every, declared.depends, protected)
+
+
+def _led(
+    declared: Declared, spec: Spec, replaced: Collection[str], kinds: Kinds
+) -> Iterator[Difference]:
+    """References that a resource follows to what is replaced."""
+    kind = kinds[parse(declared.address).kind]
+    for path in sorted(kind.follows):
+        name = secretrefs.at(spec, path)
+        if f"{kind.references[path]}.{name}" in replaced:
+            yield Difference(path, name, name, declared.origin(tuple(path.split("."))), True)
 
 
 def _plan(digest: str, config: str, state: State, stages: list[Stage]) -> Plan:

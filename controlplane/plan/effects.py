@@ -31,7 +31,8 @@ class Effects:
             raise Conflict(f"{stage.address} has changed since the plan: plan again")
         if known is not None and known.exists and known.protected and _destroys(stage):
             raise Conflict(f"{stage.address} is protected")
-        if known is not None and stage.after is not None and _text(stage.after) == _text(before):
+        stays = stage.action != REPLACE and _text(stage.after) == _text(before)
+        if known is not None and stage.after is not None and stays:
             # It stays as it is; what changes is who manages it, or that it is protected.
             applied = known.applied if stage.action in (PROTECT, UNPROTECT) else known.spec
             kept = known._replace(applied=applied, protected=stage.protected)

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from controlplane.access import times
 from controlplane.access.kinds import ACCOUNTS
-from controlplane.changes import observe
+from controlplane.changes import Changes, observe
 from controlplane.kinds import Kind, Kinds, Lookup, Making, Observation, Spec, table
 from controlplane.services.nvcf import checks, lifecycle
 from controlplane.services.nvcf.lifecycle import ACTIVE, ERROR, INACTIVE
@@ -33,7 +33,7 @@ from controlplane.services.nvcf.lookups import (
     parties,
 )
 from controlplane.services.nvcf.models import DeploymentSpec, FunctionSpec, TelemetrySpec
-from controlplane.state.protocol import Resource, Transaction
+from controlplane.state.protocol import Actor, Resource, Transaction
 
 
 def derived(uid: str, what: str) -> str:
@@ -81,6 +81,19 @@ def _function_id(making: Making) -> str:
     return str(making.replaced.get("functionId") or derived(making.uid, "function"))
 
 
+def _after_function(tx: Transaction, kinds: Kinds, function: Resource, there: bool) -> None:
+    """What deployed another version than this ends with it (4.6). Those of plans follow by their
+    own stages."""
+    name = function.address.removeprefix(f"{FUNCTIONS}.")
+    version = function.status.get("versionId") if there else None
+    for found in tx.find(DEPLOYMENTS, by_name(name)):
+        if found.applied is None and found.status.get("versionId") != version:
+            Changes(tx, kinds, _ACTOR).delete(found)
+
+
+_ACTOR = Actor(FUNCTIONS)
+
+
 # --------------------------------------------------------------------------- deployments
 
 
@@ -98,9 +111,12 @@ def deployment_status(making: Making) -> Spec:
     found = checks.deployment(making.reader, making.spec, making.address, new=not before)
     now = times.stamp(times.parse(making.now))
     ids = list(before.get("gpuSpecificationIds", ()))[: len(specs)]
+    first = lifecycle.first([s["minInstances"] for s in specs])
     ids += [derived(making.uid, f"{i}") for i in range(len(ids), len(specs))]
     if before:
-        return {**before, "gpuSpecificationIds": ids, "lastUpdatedAt": now}
+        changed = {**before, "gpuSpecificationIds": ids, "lastUpdatedAt": now}
+        # What failed is tried again, as it is now.
+        return {**changed, "status": first} if before["status"] == ERROR else changed
     return {
         "deploymentId": making.uid,
         "functionId": found.status["functionId"],
@@ -108,7 +124,7 @@ def deployment_status(making: Making) -> Spec:
         "functionName": (found.spec or {})["name"],
         "account": (found.spec or {})["account"],
         "gpuSpecificationIds": ids,
-        "status": lifecycle.first([s["minInstances"] for s in specs]),
+        "status": first,
         "createdAt": now,
         "lastUpdatedAt": now,
     }
@@ -238,6 +254,7 @@ KINDS = table(
         secrets=frozenset({"secrets.*"}),
         lookups=_function_lookups,
         status=function_status,
+        after=_after_function,
     ),
     Kind(
         DEPLOYMENTS,
