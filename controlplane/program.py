@@ -154,5 +154,6 @@ class Program:
             log("error", "the catalog was not reloaded", error=str(e))
             return
         self._answers = answers
+        self.engine.vault.refresh()
         self.lifecycle.note = ""
         log("info", "the catalog was reloaded", digest=answers.catalog.digest)

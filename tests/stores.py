@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import sqlite3
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 from uuid import uuid4
 
@@ -34,7 +35,7 @@ class Postgres:
 
 
 @contextmanager
-def postgres_server() -> Iterator[Postgres]:
+def postgres_server(*, fsync: bool = False) -> Iterator[Postgres]:
     """A server that is gone afterwards, with its files. It also starts for root, as in containers:
     the wheel then changes to a user of its own, which must be able to reach the directory."""
     place = tempfile.mkdtemp(prefix="aicr-pg-")
@@ -46,15 +47,27 @@ def postgres_server() -> Iterator[Postgres]:
 
         server = pgserver.get_server(os.path.join(place, "data"), cleanup_mode="delete")
         try:
-            _make_it_cheap(server.get_uri())
+            if not fsync:
+                _make_it_cheap(server.get_uri())
             yield Postgres(server.get_uri())
         finally:
+            _end(server.get_pid())
             server.cleanup()
     finally:
         os.environ.pop("XDG_RUNTIME_DIR")
         if before is not None:
             os.environ["XDG_RUNTIME_DIR"] = before
         shutil.rmtree(place, ignore_errors=True)
+
+
+def _end(pid: int) -> None:
+    """At once: what it would still write is thrown away anyway."""
+    import psutil
+
+    with suppress(psutil.NoSuchProcess):
+        process = psutil.Process(pid)
+        process.send_signal(signal.SIGQUIT)
+        process.wait(30)
 
 
 def _make_it_cheap(uri: str) -> None:

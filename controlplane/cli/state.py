@@ -95,6 +95,23 @@ def import_(file: str, **where: str | None) -> None:
         output.emit(f"Imported {engine.restore(document)} resources.\n")
 
 
+@command.command("rotate-keys")
+@click.option("--state", default=None, metavar="FILE", help="State: a file, or postgresql://…")
+def rotate_keys(state: str | None) -> None:
+    """Encrypt all secrets with a new key, on the server's own host. A running server uses it for
+    new secrets after a SIGHUP; the old keys stay in the ring."""
+    from controlplane.home import home
+    from controlplane.local import open_engine
+    from controlplane.vault import rotate
+
+    with open_engine(state) as engine:
+        # First the ring: what is encrypted with a key must never be without it.
+        home().put_new_key()
+        engine.vault.refresh()
+        count = engine.store.write(lambda tx: rotate(tx, engine.vault, engine.vault))
+    output.emit(f"{count} secrets are encrypted with a new key.\n")
+
+
 def _wish(name: str, action: str, text: str) -> None:
     @command.command(name, help=text)
     @click.argument("addresses", nargs=-1, required=True, metavar="ADDRESS…")

@@ -144,15 +144,14 @@ def _wanted(declared: Declared, spec: Spec, state: State, kinds: Kinds) -> Stage
         return _creation(declared, spec, known)
     kind = kinds[parse(declared.address).kind]
     protected = known.protected if declared.protect is None else declared.protect
-    wish = text(spec)
-    same = wish == text(known.spec)
-    # Mostly one and the same value: nothing has changed since the last plan.
-    applied = known.applied is known.spec or text(known.applied) == wish
-    settled = same and known.applied is not None and applied
+    wanted = text(spec)
+    same = wanted == text(known.spec)
+    managed = known.applied is not None
+    settled = same and managed and (known.applied is known.spec or text(known.applied) == wanted)
     if settled and protected == known.protected:
         return None
     found = () if same else tuple(_differences(known.spec, spec, declared.origin, kind))
-    action = _action(found, known.applied is not None, settled, protected)
+    action = _action(found, managed, settled, protected)
     return Stage(declared.address, action, known.spec, spec, found, declared.depends, protected)
 
 

@@ -176,19 +176,19 @@ def unavailable(error: DBAPIError) -> AicrError:
     return Unavailable(f"the state store cannot be used, nothing was stored: {said}")
 
 
+# Nobody waits for ever, neither for the lock of a writer that hangs nor for one that was stopped
+# with the lock in its hands: PostgreSQL ends the connection of such a one.
+_PATIENCE = (
+    f"-c lock_timeout={BUSY_SECONDS}s -c idle_in_transaction_session_timeout={BUSY_SECONDS}s"
+)
+
+
 def _needs_psycopg() -> None:
     try:
         import psycopg  # noqa: F401 (SQLAlchemy's own error does not say what to install)
     except ImportError:
         text = "postgresql:// needs psycopg: pip install 'aicr[postgres]' (--state)"
         raise InvalidRequest(text) from None
-
-
-# Nobody waits for ever, neither for the lock of a writer that hangs nor for one that was stopped
-# with the lock in its hands: PostgreSQL ends the connection of such a one.
-_PATIENCE = (
-    f"-c lock_timeout={BUSY_SECONDS}s -c idle_in_transaction_session_timeout={BUSY_SECONDS}s"
-)
 
 
 def _engine(url: str, sqlite: bool, begin: str) -> Engine:

@@ -36,11 +36,10 @@ def _colours(spec: Mapping[str, Any], status: Mapping[str, Any]) -> Iterable[Loo
 
 
 def _length(making: Making) -> dict[str, Any]:
-    """What a plan knows of a token: how long it is, and how often it was written."""
+    """What a plan knows of a token: how long it is, and how often it was given."""
     if "value" not in making.secrets:
         return dict(making.before)
-    times = making.before.get("times", 0) + 1
-    return {"length": len(making.secrets["value"]), "times": times}
+    return {"length": len(making.secrets["value"]), "times": making.before.get("times", 0) + 1}
 
 
 KINDS = table(

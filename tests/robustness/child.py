@@ -100,10 +100,10 @@ AFTER: dict[str, Any] = {
 SECRETS = {"env:TOKEN": "a value of a secret"}
 
 
-def once(where: str, point: str, action: str, moment: str, said: Any) -> None:
+def once(where: str, point: str, action: str, moment: str, stall: float, said: Any) -> None:
     """Plan, keep and apply, with a point armed from a moment on; then, where the process lives,
     say what happened and do it again by nothing but the same calls."""
-    failpoints.STALL_SECONDS = float(os.environ["STALL_SECONDS"])
+    failpoints.STALL_SECONDS = stall
 
     def arm(now: str) -> None:
         if now == moment:

@@ -28,7 +28,7 @@ from tests.controlplane.engines import apply, opened, plan
 from tests.robustness import sound
 from tests.robustness.conftest import Say, size
 
-EXAMPLES, STEPS = size(500, 30), size(50, 40)
+EXAMPLES, STEPS = size(500, 12), size(50, 40)
 NAMES = [f"test.things.{n}" for n in "abcd"] + ["test.tokens.t", "access.secrets.s"]
 THINGS = NAMES[:4]
 counted = {"steps": 0, "applies": 0, "refused": 0}
@@ -277,7 +277,7 @@ class Machine(RuleBasedStateMachine):
 @pytest.mark.parametrize("database", ["sqlite", "postgresql"])
 def test_it_converges(database: str, request: pytest.FixtureRequest, say: Say) -> None:
     counted.update(dict.fromkeys(counted, 0))
-    examples = EXAMPLES if database == "sqlite" else max(20, EXAMPLES // 10)
+    examples = EXAMPLES if database == "sqlite" else max(12, EXAMPLES // 10)
     with tempfile.TemporaryDirectory() as directory:
         numbers = iter(range(10**9))
 

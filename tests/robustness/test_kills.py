@@ -18,7 +18,7 @@ from tests.controlplane.engines import apply, opened, plan
 from tests.robustness import child, sound
 from tests.robustness.conftest import Say, size
 
-KILLS = {"sqlite": size(200, 16), "postgresql": size(50, 6)}
+KILLS = {"sqlite": size(200, 8), "postgresql": size(50, 4)}
 # A fresh state every so often: what is checked after every kill is all of it.
 KILLS_PER_STATE = 8
 READY_SECONDS = 2.0
