@@ -39,6 +39,7 @@ bench: $(VENV)/.dev
 	$(VENV)/bench/bin/python benchmarks/startup.py $(VENV)/bench/bin/aicr
 	$(VENV)/bench/bin/python benchmarks/bundle.py $(VENV)/bench/bin/aicr
 	PYTHONPATH=. $(BIN)/python benchmarks/hostile.py
+	PYTHONPATH=. $(BIN)/python benchmarks/access.py
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)

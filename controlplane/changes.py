@@ -75,6 +75,7 @@ class Changes:
         if resource.applied is None:
             self.forget(resource)
             return
+        self.tx.purge(resource.address)  # its secrets go at once
         gone = resource._replace(spec=None, status={}, updated=self.tx.now)
         self._write(gone, DELETED, {})
 

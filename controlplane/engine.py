@@ -15,11 +15,16 @@ from controlplane.state.protocol import Actor, Reader, Store, Transaction
 from controlplane.vault import Vault
 
 T = TypeVar("T")
+# How long a stage of a plan may take before others may think that its process is gone.
+LOCK_SECONDS = 30.0
 
 
 class Engine:
-    def __init__(self, store: Store, kinds: Kinds, vault: Vault) -> None:
+    def __init__(
+        self, store: Store, kinds: Kinds, vault: Vault, *, lock_seconds: float = LOCK_SECONDS
+    ) -> None:
         self.store, self.kinds, self.vault = store, kinds, vault
+        self.lock_seconds = lock_seconds
         # Called after every change that this process made and that is durable.
         self.on_change: Callable[[], None] = _nothing
 

@@ -16,6 +16,7 @@ from aicr import catalog as catalogs
 from aicr.catalog import Catalog
 from aicr.cli.main import main
 from aicr.criteria import Criteria
+from tests import stores
 
 # The same examples on every machine: a red build can be repeated.
 settings.register_profile(
@@ -51,6 +52,21 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def builtin(own_cache: Path) -> Catalog:
     return catalogs.load()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[stores.Postgres]:
+    with stores.postgres_server() as server:
+        yield server
+
+
+@pytest.fixture(params=[stores.SQLITE, stores.POSTGRESQL])
+def where(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Where an empty state is, in a file and in a PostgreSQL database: what uses this fixture runs
+    once with each."""
+    if request.param == stores.SQLITE:
+        return str(tmp_path / "state.db")
+    return str(request.getfixturevalue("postgres").database())
 
 
 class Ran(NamedTuple):

@@ -7,6 +7,7 @@ import click
 from aicr.cli import output
 from aicr.errors import Conflict, NotFound
 from controlplane.cli.options import me
+from controlplane.cli.token import check_scopes
 from controlplane.state.protocol import Reader, Resource
 
 _STATE = click.option(
@@ -39,6 +40,7 @@ def add(
     from controlplane.changes import Changes
     from controlplane.local import open_engine
 
+    check_scopes(scopes)
     address = str(parse(f"{CLIENTS}.{name}"))
     of = account or bootstrap.ACCOUNT
     spec = {"account": of, "scopes": list(scopes) or None, "description": description}

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from typing import Any
+
 import click
 
 from aicr.cli import output
@@ -32,24 +35,37 @@ def create(client: str, scopes: tuple[str, ...], ttl: str, state: str | None) ->
     from controlplane.access.tokens import Tokens
     from controlplane.local import open_engine
 
-    _check(scopes)
+    check_scopes(scopes)
+    if not scopes:
+        raise InvalidRequest("say what the token may do: --scope, as --scope plans:read")
     with open_engine(state) as engine:
         known = engine.store.read(lambda reader: reader.get(f"{CLIENTS}.{client}"))
         if known is None:
             raise NotFound(f"no client {client}: aicr client add {client} makes it (--client)")
+        _check_limit(client, known.spec or {}, scopes)
         roots = bootstrap.prepare(engine)
     output.emit(f"{Tokens(roots.signing).issue(client, scopes, _seconds(ttl)).value}\n")
 
 
-def _check(scopes: tuple[str, ...]) -> None:
-    from controlplane.access.scopes import SCOPES, is_known
+def check_scopes(scopes: Iterable[str]) -> None:
+    """Raises InvalidRequest for a scope that no endpoint asks of a token."""
+    from controlplane.access.scopes import JWT, SCOPES, bearers, is_known
 
-    if not scopes:
-        raise InvalidRequest(f"say what the token may do: --scope with one of {', '.join(SCOPES)}")
     for scope in scopes:
         if not is_known(scope):
             near = did_you_mean(scope, SCOPES) or f"there are {', '.join(SCOPES)}"
             raise InvalidRequest(f"--scope {scope}: nothing asks for it: {near}")
+        if JWT not in bearers(scope):
+            raise InvalidRequest(f"--scope {scope}: it counts for API keys only")
+
+
+def _check_limit(client: str, spec: Mapping[str, Any], scopes: Iterable[str]) -> None:
+    """Raises InvalidRequest for a scope that tokens of this client may not carry."""
+    limit: list[str] | None = spec.get("scopes")
+    beyond = [] if limit is None else [scope for scope in scopes if scope not in limit]
+    if beyond:
+        allowed = ", ".join(limit or ())
+        raise InvalidRequest(f"--scope {beyond[0]}: tokens of {client} may carry {allowed}")
 
 
 def _seconds(text: str) -> int:

@@ -1,8 +1,9 @@
 """Applying a plan: lock → verify → intents → effects with outcome, audit and event → done.
 
-Every stage is one transaction: effect, outcome, audit and event are all there or none is. Stages
-that do not need each other share commits. A crash leaves intents without outcome, which
-`controlplane.plan.recover` judges when somebody next looks; nobody edits state by hand.
+Every stage is one transaction: effect, outcome, audit and event are all there or none is. They
+are done in order, many of them in one commit, and once one cannot be done none after it is. A crash
+leaves intents without outcome, which `controlplane.plan.recover` judges when somebody next looks;
+nobody edits state by hand.
 """
 
 from __future__ import annotations
@@ -18,16 +19,7 @@ from controlplane.failpoints import hit
 from controlplane.plan import recover
 from controlplane.plan.definition import Plan, Stage
 from controlplane.plan.effects import Effects
-from controlplane.plan.recover import (
-    APPLIED,
-    APPLYING,
-    DONE,
-    FAILED,
-    INTENT,
-    LOCK,
-    LOCK_SECONDS,
-    PLANNED,
-)
+from controlplane.plan.recover import APPLIED, APPLYING, DONE, FAILED, INTENT, LOCK, PLANNED
 from controlplane.state import leases
 from controlplane.state.protocol import (
     Actor,
@@ -73,15 +65,24 @@ def apply(engine: Engine, plan: Plan, actor: Actor, secrets: Mapping[str, str]) 
     """
     recover.recover(engine)
     hit("apply.before_lock")
-    text_ = plan.text()
-    lease: Lease = engine.store.write(lambda tx: _begin(tx, plan, text_, actor))
-    recover.running.add(lease.token)
+    digest = plan.digest
+    stored = StoredPlan(digest, APPLYING, plan.text(), "", actor.name, {}, 0)
+    mine: set[tuple[str, int]] = set()
+
+    def begin(tx: Transaction) -> Lease:
+        lease = _begin(tx, plan, stored, actor, engine.lock_seconds)
+        # Before anybody can see it: who looks in between would think that nobody applies this.
+        mine.add((plan.lineage, lease.token))
+        recover.running.update(mine)
+        return lease
+
     try:
+        lease: Lease = engine.store.write(begin)
         hit("apply.after_lock")
         effects = Effects(engine.vault, secrets)
-        return _Run(engine, plan, plan.digest, actor, effects, lease).all()
+        return _Run(engine, plan, digest, actor, effects, lease, []).all()
     finally:
-        recover.running.discard(lease.token)
+        recover.running.difference_update(mine)
 
 
 def check(meta: Meta, plan: Plan) -> None:
@@ -97,16 +98,16 @@ def check(meta: Meta, plan: Plan) -> None:
         )
 
 
-def _begin(tx: Transaction, plan: Plan, text_: str, actor: Actor) -> Lease:
+def _begin(tx: Transaction, plan: Plan, stored: StoredPlan, actor: Actor, seconds: float) -> Lease:
     """Lock and verify in one transaction: what is refused leaves no lock behind."""
-    digest = plan.digest
+    digest = stored.digest
     known = tx.plan(digest)
     if known is not None and known.status != PLANNED:
         raise Used(f"the plan {digest} is {known.status} already: plan again")
     check(tx.meta(), plan)
-    lease = leases.acquire(tx, LOCK, LOCK_SECONDS, f"applying {digest}")
+    lease = leases.acquire(tx, LOCK, seconds, f"applying {digest}")
     created = tx.now if known is None else known.created
-    tx.put_plan(StoredPlan(digest, APPLYING, text_, created, actor.name, {}, lease.token))
+    tx.put_plan(stored._replace(created=created, token=lease.token))
     tx.record(actor, APPLYING, "", {"plan": digest, "summary": plan.summary()})
     tx.event(APPLYING, "", {"plan": digest})
     return lease
@@ -121,6 +122,8 @@ class _Run(NamedTuple):
     actor: Actor
     effects: Effects
     lease: Lease
+    # Positions of stages that could not be done.
+    failed: list[int]
 
     def all(self) -> Outcome:
         try:
@@ -135,7 +138,7 @@ class _Run(NamedTuple):
         total = len(self.plan.stages)
         return Outcome(self.digest, APPLIED, total, total, serial)
 
-    def _one(self, position: int, group: list[Stage]) -> None:
+    def _one(self, position: int, group: tuple[Stage, ...]) -> None:
         hit("apply.before_intent")
         self.engine.store.write(lambda tx: self._intend(tx, position, group))
         hit("apply.after_intent")
@@ -145,24 +148,32 @@ class _Run(NamedTuple):
             effect.result()
         hit("apply.after_effect")
 
-    def _intend(self, tx: Transaction, position: int, group: list[Stage]) -> None:
-        leases.renew(tx, self.lease, LOCK_SECONDS)
+    def _intend(self, tx: Transaction, position: int, group: tuple[Stage, ...]) -> None:
+        leases.renew(tx, self.lease, self.engine.lock_seconds)
         for i, stage in enumerate(group, position):
             tx.put_step(Step(self.digest, i, stage.address, stage.action, INTENT))
 
     def _effect(self, position: int, stage: Stage) -> Callable[[Transaction], None]:
         def work(tx: Transaction) -> None:
-            leases.renew(tx, self.lease, LOCK_SECONDS)
-            self.effects.perform(Changes(tx, self.engine.kinds, self.actor), stage)
-            hit("apply.in_effect")
-            tx.put_step(Step(self.digest, position, stage.address, stage.action, DONE))
+            if any(failed < position for failed in self.failed):
+                raise Conflict(f"{stage.address}: a stage before it could not be done")
+            try:
+                self._perform(tx, position, stage)
+            except Exception:
+                self.failed.append(position)  # for those that wait behind it on this thread
+                raise
 
         return work
 
+    def _perform(self, tx: Transaction, position: int, stage: Stage) -> None:
+        leases.renew(tx, self.lease, self.engine.lock_seconds)
+        self.effects.perform(Changes(tx, self.engine.kinds, self.actor), stage)
+        hit("apply.in_effect")
+        tx.put_step(Step(self.digest, position, stage.address, stage.action, DONE))
+
     def _finish(self, tx: Transaction) -> int:
         """The serial afterwards."""
-        leases.renew(tx, self.lease, LOCK_SECONDS)
-        tx.put_meta(tx.meta()._replace(parent=self.digest))
+        leases.renew(tx, self.lease, self.engine.lock_seconds)
         recover.close(tx, self.digest, APPLIED, "", self.actor)
         leases.release(tx, self.lease)
         return tx.meta().serial
@@ -170,7 +181,7 @@ class _Run(NamedTuple):
     def _fail(self, error: Exception) -> None:
         """Say what came of it and give the lock back. When not even that can be written, whoever
         looks next does: this process says that it no longer applies."""
-        recover.running.discard(self.lease.token)
+        recover.running.discard((self.plan.lineage, self.lease.token))
         words = error.message if isinstance(error, AicrError) else "unexpected error"
 
         def work(tx: Transaction) -> None:
@@ -181,17 +192,7 @@ class _Run(NamedTuple):
             self.engine.store.write(work)
 
 
-def groups(stages: tuple[Stage, ...]) -> Iterator[tuple[int, list[Stage]]]:
-    """Consecutive stages of which none needs another one of its group, with the position of the
-    first."""
-    group: list[Stage] = []
-    inside: set[str] = set()
-    start = 0
-    for i, stage in enumerate(stages):
-        if group and (len(group) == TOGETHER or not inside.isdisjoint(stage.depends)):
-            yield start, group
-            group, inside, start = [], set(), i
-        group.append(stage)
-        inside.add(stage.address)
-    if group:
-        yield start, group
+def groups(stages: tuple[Stage, ...]) -> Iterator[tuple[int, tuple[Stage, ...]]]:
+    """Stages that share commits, with the position of the first."""
+    for start in range(0, len(stages), TOGETHER):
+        yield start, stages[start : start + TOGETHER]

@@ -62,7 +62,7 @@ def build(
     would delete or replace what is protected, and InvalidRequest for references to nothing.
     """
     wanted = {a: _resolved(d, kinds, digest) for a, d in desired.resources.items()}
-    _check_references(desired, state)
+    _check_references(desired, state, options)
     made = [
         stage
         for address in desired.order
@@ -111,24 +111,22 @@ def _wanted(declared: Declared, spec: Spec, state: State, kinds: Kinds) -> Stage
     protected = known.protected if declared.protect is None else declared.protect
     wanted = text(spec)
     same = wanted == text(known.spec)
-    if same and known.applied is not None and protected == known.protected:
-        if known.applied is known.spec or text(known.applied) == wanted:
-            return None
-        action: str = ADOPT
-        found: tuple[Difference, ...] = ()
-    else:
-        found = () if same else tuple(_differences(known.spec, spec, declared.origin, kind))
-        action = _action(known, found, protected)
+    managed = known.applied is not None
+    settled = same and managed and (known.applied is known.spec or text(known.applied) == wanted)
+    if settled and protected == known.protected:
+        return None
+    found = () if same else tuple(_differences(known.spec, spec, declared.origin, kind))
+    action = _action(found, managed, settled, protected)
     return Stage(declared.address, action, known.spec, spec, found, declared.depends, protected)
 
 
-def _action(known: Resource, found: tuple[Difference, ...], protected: bool) -> str:
+def _action(found: tuple[Difference, ...], managed: bool, settled: bool, protected: bool) -> str:
     if any(d.forces for d in found):
         return REPLACE
-    if known.applied is None:
-        return ADOPT
-    if found:
+    if found and managed:
         return UPDATE
+    if not settled:
+        return ADOPT  # as it is: by others, or changed by others to what is wanted
     return PROTECT if protected else UNPROTECT
 
 
@@ -157,10 +155,12 @@ def _nowhere(_path: Any) -> str:
 
 def _deletions(gone: list[Resource], kinds: Kinds, options: Options) -> Iterator[Stage]:
     """Stages for what is no longer declared, users before what they use."""
-    doomed = {
-        r.address: r for r in gone if r.applied is not None or (options.prune and not r.protected)
-    }
-    yield from deletions(doomed, kinds)
+    yield from deletions({r.address: r for r in gone if _goes(r, options)}, kinds)
+
+
+def _goes(undeclared: Resource, options: Options) -> bool:
+    """Whether a resource that nobody declares is deleted."""
+    return undeclared.applied is not None or (options.prune and not undeclared.protected)
 
 
 def deletions(doomed: Mapping[str, Resource], kinds: Kinds) -> Iterator[Stage]:
@@ -213,12 +213,12 @@ def _check_users(
                 raise Conflict(f"{target} is still needed by {address}, which stays")
 
 
-def _check_references(desired: Desired, state: State) -> None:
+def _check_references(desired: Desired, state: State, options: Options) -> None:
     """What is referred to is declared, or in the state and not about to go."""
     for declared in desired.resources.values():
         for target in declared.depends:
             known = state.resources.get(target)
-            stays = known is not None and known.exists and known.applied is None
+            stays = known is not None and known.exists and not _goes(known, options)
             if target not in desired.resources and not stays:
                 gone = "is no longer declared" if known is not None else "is nowhere"
                 raise InvalidRequest(
@@ -255,6 +255,8 @@ def wish(action: str, addresses: Collection[str], state: State, kinds: Kinds) ->
         return _plan("", "", state, stages)
     for address in sorted(set(addresses)):
         r = _present(address, state)
+        if not r.exists:
+            raise InvalidRequest(f"{address} was deleted; the next plan creates or forgets it")
         done = {
             ADOPT: r.applied is not None,
             PROTECT: r.protected,

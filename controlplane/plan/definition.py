@@ -59,7 +59,8 @@ class Drift(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """What would change in which state. `parent` is the plan that was applied last."""
+    """What would change in which state. `parent` is the plan that was applied last, to
+    its end or not."""
 
     lineage: str
     serial: int
@@ -99,11 +100,16 @@ class Plan(NamedTuple):
 
     @property
     def digest(self) -> str:
-        return f"sha256:{hashlib.sha256(jsonio.canonical(self.body())).hexdigest()}"
+        return _digest(self.body())
 
     def text(self) -> str:
         """The one form in which a plan is stored and sent."""
-        return jsonio.canonical({**self.body(), "digest": self.digest}).decode() + "\n"
+        body = self.body()
+        return jsonio.canonical({**body, "digest": _digest(body)}).decode() + "\n"
+
+
+def _digest(body: Mapping[str, Any]) -> str:
+    return f"sha256:{hashlib.sha256(jsonio.canonical(body)).hexdigest()}"
 
 
 class Tampered(AicrError):

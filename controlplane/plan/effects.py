@@ -11,7 +11,7 @@ from controlplane import secretrefs
 from controlplane.address import parse
 from controlplane.changes import CREATED, UPDATED, Changes
 from controlplane.kinds import Making
-from controlplane.plan.definition import CREATE, DELETE, REPLACE, Stage
+from controlplane.plan.definition import CREATE, DELETE, PROTECT, REPLACE, UNPROTECT, Stage
 from controlplane.state.protocol import Json, Resource, Transaction
 from controlplane.state.rows import text
 from controlplane.vault import Vault
@@ -31,11 +31,15 @@ class Effects:
             raise Conflict(f"{stage.address} has changed since the plan: plan again")
         if known is not None and known.exists and known.protected and _destroys(stage):
             raise Conflict(f"{stage.address} is protected")
-        if stage.after is None:
-            if known is not None:
-                changes.forget(known)
-            return
-        self._put(changes, stage, stage.after, known)
+        if known is not None and stage.after is not None and _text(stage.after) == _text(before):
+            # It stays as it is; what changes is who manages it, or that it is protected.
+            applied = known.applied if stage.action in (PROTECT, UNPROTECT) else known.spec
+            kept = known._replace(applied=applied, protected=stage.protected)
+            changes.put(kept._replace(updated=changes.tx.now), UPDATED)
+        elif stage.after is not None:
+            self._put(changes, stage, stage.after, known)
+        elif known is not None:
+            changes.forget(known)
 
     def _put(self, changes: Changes, stage: Stage, spec: Json, known: Resource | None) -> None:
         tx, kind = changes.tx, changes.kinds[parse(stage.address).kind]

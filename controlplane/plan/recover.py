@@ -19,12 +19,10 @@ FAILED, INTERRUPTED = "failed", "interrupted"
 INTENT, DONE, NOT_DONE = "intent", "done", "not-done"
 
 LOCK = "apply"
-# How long a stage may take before others may think that its process is gone.
-LOCK_SECONDS = 30.0
 RECOVERY = Actor("recovery")
 
-# Tokens under which this very process applies something now.
-running: set[int] = set()
+# What this very process applies now: lineages and tokens.
+running: set[tuple[str, int]] = set()
 
 
 def recover(engine: Engine) -> list[str]:
@@ -48,24 +46,28 @@ def _recover(tx: Transaction) -> list[str]:
 
 def _abandoned(reader: Reader) -> list[tuple[str, Lease | None]]:
     """Plans that are being applied under a lease that nobody holds any more."""
-    lease = reader.lease(LOCK)
+    lease, lineage = reader.lease(LOCK), reader.meta().lineage
     return [
         (plan.digest, lease if lease is not None and lease.token == plan.token else None)
         for plan in reader.plans(APPLYING)
-        if not _held(lease, plan.token)
+        if not _held(lease, lineage, plan.token)
     ]
 
 
-def _held(lease: Lease | None, token: int) -> bool:
+def _held(lease: Lease | None, lineage: str, token: int) -> bool:
     if lease is None or lease.token != token:
         return False
     if lease.holder == leases.holder():
-        return token in running
+        return (lineage, token) in running
     return not leases.is_free(lease)
 
 
 def close(tx: Transaction, digest: str, status: str, error: str, actor: Actor) -> None:
-    """Write down what became of a plan: which stages are done, and that the others are not."""
+    """Write down what became of a plan: which stages are done, and that the others are not.
+
+    It is the parent of whatever comes next, however it ended: a plan of the same work is another
+    plan then, and can be applied.
+    """
     plan = tx.plan(digest)
     if plan is None or plan.status != APPLYING:
         return
@@ -79,5 +81,6 @@ def close(tx: Transaction, digest: str, status: str, error: str, actor: Actor) -
     if error:
         outcome["error"] = facts["error"] = error
     tx.put_plan(plan._replace(status=status, outcome=outcome))
+    tx.put_meta(tx.meta()._replace(parent=digest))
     tx.record(actor, status, "", facts)
     tx.event(status, "", facts)

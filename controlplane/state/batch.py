@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from sqlalchemy import Connection, Table, and_, bindparam, delete, insert
+from sqlalchemy import Connection, Table, and_, bindparam, delete, insert, select
 from sqlalchemy.sql import Delete
 
 from controlplane.failpoints import hit
@@ -131,11 +131,20 @@ class Unit(SqlReader):
                 found[name] = rows.secret(row)
         return [found[name] for name in sorted(found)]
 
+    def events(self, after: int, limit: int) -> list[Event]:
+        gone = max(after, self._below.compacted, self.mine.compacted)
+        new = [e for e in (*self._below.events, *self.mine.events) if e.revision > gone]
+        return [*super().events(gone, limit), *new][:limit]
+
+    def audit(self, after: int, limit: int) -> list[Entry]:
+        new = [e for e in (*self._below.audit, *self.mine.audit) if e.sequence > after]
+        return [*super().audit(after, limit), *new][:limit]
+
     def _changed(self, table: Table) -> Rows:
         return {**self._below.rows[table.name], **self.mine.rows[table.name]}
 
     def _lookups(self, address: str) -> tuple[Lookup, ...]:
-        return self.mine.lookups.get(address) or self._below.lookups.get(address, ())
+        return {**self._below.lookups, **self.mine.lookups}.get(address, ())
 
     # ---- writing
 
@@ -148,9 +157,14 @@ class Unit(SqlReader):
     def purge(self, address: str) -> None:
         self.mine.rows[RESOURCES.name][address] = None
         self.mine.lookups[address] = ()
-        for secret in self.secrets():
-            if secret.name.startswith(f"{address}#"):
-                self.drop_secret(secret.name)
+        for name in self._names_of_secrets(address):
+            self.drop_secret(name)
+
+    def _names_of_secrets(self, address: str) -> list[str]:
+        # "$" comes after "#", and names sort by code point in every database: the key's own range.
+        stored = self._rows(_NAMES, first=f"{address}#", end=f"{address}$")
+        changed = [n for n in self._changed(SECRETS) if n.startswith(f"{address}#")]
+        return [*(row["name"] for row in stored), *changed]
 
     def event(self, type_: str, address: str, data: Json) -> None:
         self.mine.events.append(Event(self._next_revision(), type_, address, self.now, data))
@@ -263,6 +277,9 @@ class Batch:
             self._connection.execute(_INSERT[table.name], values)
 
 
+_NAMES = select(SECRETS.c.name).where(
+    SECRETS.c.name >= bindparam("first"), SECRETS.c.name < bindparam("end")
+)
 _OLD_LOOKUPS = delete(LOOKUPS).where(LOOKUPS.c.address == bindparam("key"))
 _INSERT = {table.name: insert(table) for table in (*_KEYED, LOOKUPS, EVENTS, AUDIT)}
 _DELETE = {

@@ -69,26 +69,28 @@ def holder() -> str:
 
 @cache
 def _holder(pid: int) -> str:
-    return f"{socket.gethostname()}/{_boot()}/{pid}/{_started(pid)}"
+    return f"{socket.gethostname()}/{_place()}/{pid}/{_started(pid)}"
 
 
 def is_dead(name: str) -> bool:
-    """Whether a holder is a process of this host that does not run any more. Of other hosts nothing
-    is known: their leases end with their time."""
+    """Whether a holder is a process that could be seen from here and is not there any more. Of
+    other hosts, containers and boots nothing is known: their leases end with their time."""
     try:
-        host, boot, pid, started = name.rsplit("/", 3)
+        host, place, pid, started = name.rsplit("/", 3)
     except ValueError:
         return False
-    if host != socket.gethostname():
+    if (host, place) != (socket.gethostname(), _place()):
         return False
-    return boot != _boot() or _started(int(pid)) != started
+    return _started(int(pid)) != started
 
 
 @cache
-def _boot() -> str:
+def _place() -> str:
+    """This boot of this host, and where in it ids of processes mean what they mean here: hosts and
+    containers may well have the same name."""
     try:
         with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as f:
-            return f.read().strip()
+            return f"{f.read().strip()}:{os.stat('/proc/self/ns/pid').st_ino}"
     except OSError:
         return "boot"
 

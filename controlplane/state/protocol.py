@@ -26,7 +26,7 @@ class Meta(NamedTuple):
     compacted: int
     # Digest of the last audit entry.
     audit_head: str
-    # Digest of the plan that was applied last.
+    # Digest of the plan that was applied last, to its end or not.
     parent: str
     # How many audit entries there are.
     audit_count: int

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, select
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 
 from aicr.errors import AicrError, Full, InvalidRequest, Unavailable
 from controlplane.failpoints import hit
@@ -75,15 +75,18 @@ class SqlStore:
     def _upgrade(self) -> None:
         try:
             upgrade(self._writing)
-        except DBAPIError as e:
-            raise unavailable(e) from e
+        except BaseException as e:
+            self._dispose()
+            if isinstance(e, DBAPIError):
+                raise unavailable(e) from e
+            raise
 
     def read(self, work: Callable[[Reader], T]) -> T:
         try:
             with self._reading.connect() as connection:
                 return work(SqlReader(connection))
-        except DBAPIError as e:
-            raise unavailable(e) from e
+        except (DBAPIError, *_UNSTORABLE) as e:
+            raise _told(e) from e
 
     def submit(self, work: Callable[[Transaction], T]) -> Future[T]:
         return self._writer.submit(work)
@@ -101,20 +104,24 @@ class SqlStore:
 
     def close(self) -> None:
         self._writer.end()
+        self._dispose()
+
+    def _dispose(self) -> None:
         self._reading.dispose()
         self._writing.dispose()
 
     # ---- on the writer's thread
 
     def _commit(self, works: list[Work]) -> list[Any]:
-        """All works in one database transaction. When that fails together, each alone: one of them
-        may be what cannot be stored."""
+        """All works in one database transaction. When one of them cannot be stored, each alone."""
         try:
             return self._together(works)
-        except Exception as e:  # noqa: BLE001 (whatever it is, it is the callers' to see)
-            if len(works) == 1 or isinstance(e, DBAPIError):
-                return [Failure(_told(e))] * len(works)
+        except _UNSTORABLE as e:
+            if len(works) == 1:
+                return [Failure(_told(e))]
             return [outcome for work in works for outcome in self._commit([work])]
+        except Exception as e:  # noqa: BLE001 (whatever it is, it is the callers' to see)
+            return [Failure(_told(e))] * len(works)
 
     def _together(self, works: list[Work]) -> list[Any]:
         with self._writing.connect() as connection, connection.begin():
@@ -128,12 +135,16 @@ class SqlStore:
         return outcomes
 
 
+# What is wrong with one value, and not with the database.
+_UNSTORABLE = (DataError, IntegrityError, UnicodeError, OverflowError)
+
+
 def _outcome(batch: Batch, work: Work) -> Any:
     try:
         return batch.run(work)
     except DBAPIError:
         raise  # the database transaction is gone, and all its units with it
-    except Exception as e:  # noqa: BLE001 (the caller's to see)
+    except BaseException as e:  # noqa: BLE001 (the caller's to see; the writer serves others too)
         return Failure(e)
 
 
@@ -149,6 +160,8 @@ def _now() -> str:
 
 
 def _told(error: Exception) -> Exception:
+    if isinstance(error, _UNSTORABLE):
+        return InvalidRequest(f"the state cannot hold such a value: {type(error).__name__}")
     return unavailable(error) if isinstance(error, DBAPIError) else error
 
 
@@ -163,6 +176,13 @@ def unavailable(error: DBAPIError) -> AicrError:
     return Unavailable(f"the state store cannot be used, nothing was stored: {said}")
 
 
+# Nobody waits for ever, neither for the lock of a writer that hangs nor for one that was stopped
+# with the lock in its hands: PostgreSQL ends the connection of such a one.
+_PATIENCE = (
+    f"-c lock_timeout={BUSY_SECONDS}s -c idle_in_transaction_session_timeout={BUSY_SECONDS}s"
+)
+
+
 def _needs_psycopg() -> None:
     try:
         import psycopg  # noqa: F401 (SQLAlchemy's own error does not say what to install)
@@ -175,7 +195,13 @@ def _engine(url: str, sqlite: bool, begin: str) -> Engine:
     if not sqlite:
         _needs_psycopg()
         level = "READ COMMITTED" if "IMMEDIATE" in begin else "REPEATABLE READ"
-        return create_engine(url, isolation_level=level, pool_pre_ping=True, pool_size=8)
+        return create_engine(
+            url,
+            isolation_level=level,
+            pool_pre_ping=True,
+            pool_size=8,
+            connect_args={"options": _PATIENCE},
+        )
     made = create_engine(url, connect_args={"timeout": BUSY_SECONDS}, pool_size=8)
 
     @event.listens_for(made, "connect")

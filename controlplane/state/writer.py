@@ -8,6 +8,8 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
+from aicr.errors import Unavailable
+
 Work = Callable[[Any], Any]
 # How many transactions share one commit at most.
 MAX_BATCH = 256
@@ -30,7 +32,7 @@ class Writer(threading.Thread):
         future: Future[Any] = Future()
         with self._wake:
             if self._ending:
-                raise RuntimeError("the store is closed")
+                raise Unavailable("the state store is closed, nothing was stored")
             self._waiting.append((work, future))
             self._wake.notify()
         return future

@@ -24,7 +24,7 @@ EXITS = [
     ("--help", 0, ""),
     ("recipe --help", 0, ""),
     ("bogus", 3, "No help topic for 'bogus'"),
-    ("recpie", 3, "did you mean 'recipe'?"),
+    ("recpie", 3, "did you mean 'recipe'"),
     ("recipe", 2, "[INVALID_REQUEST] no criteria provided: specify at least one of --service, "),
     ("recipe --service any", 2, "[INVALID_REQUEST] no criteria provided"),
     ("recipe --service foo", 2, "[INVALID_REQUEST] invalid service type: foo: valid values: eks, "),

@@ -35,7 +35,7 @@ KEYS = {
     "/v1/service-admin/users/{user_id}/keys": ("GET",),
     "/v1/service-admin/users/{user_id}/keys/{key_id}": ("GET", "DELETE"),
     "/v1/service-admin/users/{user_id}/keys/{key_id}/status": ("PUT",),
-    "/v1/service-admin/users/{user_id}/suspend": ("POST",),
+    "/v1/service-admin/users/{user_id}/suspend": ("PUT",),
     "/v1/admin/lookup": ("POST",),
     "/v1/admin/users/{user_id}/keys": ("GET", "DELETE"),
     "/v1/admin/users/{user_id}": ("GET",),

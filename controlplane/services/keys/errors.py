@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from controlplane.access.apikeys import Mint
 from controlplane.http.problems import Problem, Refused
 
 
@@ -16,6 +17,16 @@ def unreadable() -> Problem:
 
 def no_key() -> Refused:
     return Refused(404, "Key not found")
+
+
+def no_usable_key() -> Refused:
+    """For a key that was shown: gone, expired or suspended is all the same to who asks."""
+    return Refused(404, "Key not found.")
+
+
+def missing(mint: Mint, value: str) -> Refused:
+    """A value that is nobody's key: made up, or gone."""
+    return no_usable_key() if mint.knows(value) else bad("Key is malformed")
 
 
 def no_owner() -> Refused:

@@ -1,8 +1,9 @@
 """The routes of the API Keys service and of the administrator's token (contract 12 and 13).
 
 The services that call name themselves and the owner in headers, and the vendor reads nothing else.
-So this service answers callers on this machine, and elsewhere those for whom a token of a client
-vouches (`Context.vouch`).
+So this service answers callers on this machine, and elsewhere those for whom a token of an
+administrator vouches (`Context.vouch`). Introspection and evaluation need neither: whoever asks
+shows the key.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from controlplane.access.bootstrap import ACCOUNT, CLIENT
 from controlplane.access.credentials import Credentials, unauthenticated
 from controlplane.access.guard import bearer
 from controlplane.access.keys import Key
+from controlplane.access.kinds import CLIENTS
 from controlplane.access.registry import NAMESPACES, SERVICES, Registered
 from controlplane.changes import Changes
 from controlplane.engine import Engine
@@ -34,6 +36,7 @@ from controlplane.state.protocol import Actor, Reader
 T = TypeVar("T")
 _INTROSPECTED = "max-age=360"
 _EVALUATED = "max-age=60"
+_PUBLIC = "public, max-age=300"
 
 
 class Context(NamedTuple):
@@ -48,20 +51,27 @@ class Context(NamedTuple):
         return times.of_seconds(self.clock())
 
     async def vouch(self, req: Request) -> None:
-        """Let in whoever is on this machine, and whoever has a token of ours.
+        """Let in whoever is on this machine, and whoever has a token of an administrator.
 
-        Raises Refused 401. The vendor checks nothing here since nobody else reaches its service;
-        this server may stand where everybody does.
+        Raises Refused: 401, or 403 for a token of less. The vendor checks nothing here since nobody
+        else reaches its service; this server may stand where everybody does. A token of less would
+        become one of more here: whoever makes keys says what they may do.
         """
         if is_loopback(req, self.proxies):
             return
         caller = await self.credentials.caller(bearer(req))
-        if caller.kind == scopes.API_KEY or not (caller.account or caller.kind == scopes.LOCAL):
+        administrator = caller.kind == scopes.JWT and caller.scopes.issuperset(scopes.ADMIN)
+        if caller.kind != scopes.LOCAL and not (administrator and caller.account):
             raise Refused(403, guard.DENIED)
 
     async def change(self, req: Request, who: str, change: Callable[[Changes], T]) -> T:
+        """`change` as one transaction, after which this worker asks anew who is who: a key that
+        was deleted is not to count until the event comes by."""
         actor = Actor(f"keys:{who}", req.context.request_id)
-        return await self.engine.change(actor, change)
+        try:
+            return await self.engine.change(actor, change)
+        finally:
+            self.credentials.forget()
 
 
 def routes(context: Context) -> tuple[Route, ...]:
@@ -83,7 +93,12 @@ class AdminToken(_Resource):
         context = self._context
         if not is_loopback(req, context.proxies):
             await self._check_secret(bearer(req))
-        _say(resp, answers.minted(context.credentials.tokens.issue(CLIENT, scopes.ADMIN)))
+        token = context.credentials.tokens.issue(CLIENT, scopes.ADMIN)
+        facts = {"id": token.id, "expires": token.expires}
+        actor = Actor("keys:administrator", req.context.request_id)
+        address = f"{CLIENTS}.{CLIENT}"
+        await context.engine.change(actor, lambda c: c.tx.record(actor, "minted", address, facts))
+        _say(resp, answers.minted(token))
 
     async def _check_secret(self, text: str) -> None:
         engine = self._context.engine
@@ -116,6 +131,7 @@ class Keys(_Resource):
     async def on_get(self, req: Request, resp: Response) -> None:
         await self._context.vouch(req)
         service, owner = requests.issuer(req), requests.owner(req)
+        await self._context.engine.read(lambda r: work.check_owner(r, owner))
         await _list(self._context, resp, owner, service)
 
 
@@ -124,12 +140,19 @@ class OneKey(_Resource):
         context = self._context
         await context.vouch(req)
         service, owner = requests.issuer(req), requests.owner(req)
+        await context.engine.read(lambda r: work.check_owner(r, owner))
         await _show(context, resp, owner, service, key_id)
 
     async def on_delete(self, req: Request, resp: Response, key_id: str) -> None:
         await self._context.vouch(req)
         service, owner = requests.issuer(req), requests.owner(req)
-        await _delete(self._context, req, resp, (owner, service, key_id))
+
+        def delete(changes: Changes) -> None:
+            work.check_owner(changes.tx, owner)
+            work.delete(changes, owned(changes.tx, owner, service, key_id))
+
+        await self._context.change(req, owner, delete)
+        resp.status = falcon.HTTP_204
 
 
 class Authorizations(_Resource):
@@ -142,6 +165,7 @@ class Authorizations(_Resource):
         now = context.now()
 
         def change(changes: Changes) -> Key:
+            work.check_owner(changes.tx, owner)
             key = owned(changes.tx, owner, service, key_id)
             if fault is not None:
                 raise fault
@@ -165,29 +189,28 @@ class OneService(_Resource):
 class Introspect(_Resource):
     async def on_post(self, req: Request, resp: Response) -> None:
         context = self._context
-        await context.vouch(req)
-        requests.issuer(req)
         document = await requests.body(req)
         audience, value = (
             requests.text(document, "audience_service_id"),
             requests.text(document, "key"),
         )
-        if not context.credentials.mint.knows(value):
-            raise errors.bad("Key is malformed")
         now = context.now()
-        key = await context.engine.read(lambda r: keys.usable(r, value, now))
-        if key is None:
-            raise errors.no_key()
-        if audience not in key.audiences:
+        known, usable = await context.engine.read(
+            lambda r: (keys.with_value(r, value), keys.usable(r, value, now))
+        )
+        if known is None:
+            raise errors.missing(context.credentials.mint, value)
+        if audience not in known.audiences:
             raise errors.bad("The key is not for this audience")
-        resp.set_header("Cache-Control", _INTROSPECTED)
-        _say(resp, answers.introspected(key))
+        if usable is None:
+            raise errors.no_usable_key()
+        key = usable
+        _say(resp, answers.introspected(key), _INTROSPECTED)
 
 
 class Evaluate(_Resource):
     async def on_post(self, req: Request, resp: Response, namespace: str, rule: str) -> None:
         context = self._context
-        await context.vouch(req)
         if namespace not in NAMESPACES:
             raise errors.bad(f"Namespace {namespace} is not configured")
         if not requests.is_rule(rule):
@@ -195,8 +218,7 @@ class Evaluate(_Resource):
         value = requests.api_key(await requests.body(req))
         now, service = context.now(), NAMESPACES[namespace]
         result = await context.engine.read(lambda r: _judged(r, value, service, now))
-        resp.set_header("Cache-Control", _EVALUATED)
-        _say(resp, answers.evaluated(namespace, rule, result))
+        _say(resp, answers.evaluated(namespace, rule, result), _EVALUATED)
 
 
 def _judged(reader: Reader, value: str, service: Registered, now: datetime) -> dict[str, Any]:
@@ -245,7 +267,9 @@ class UserKeyStatus(_Resource):
 
 
 class Suspend(_Resource):
-    async def on_post(self, req: Request, resp: Response, user_id: str) -> None:
+    """The body says nothing: clients send {}."""
+
+    async def on_put(self, req: Request, resp: Response, user_id: str) -> None:
         context = self._context
         await context.vouch(req)
         service, now = requests.issuer(req), context.now()
@@ -262,7 +286,7 @@ class Lookup(_Resource):
         value = requests.text(await requests.body(req), "key")
         key = await context.engine.read(lambda r: keys.with_value(r, value))
         if key is None:
-            raise errors.no_key()
+            raise errors.missing(context.credentials.mint, value)
         _say(resp, answers.key(key, context.now()))
 
 
@@ -306,7 +330,7 @@ class Jwks(_Resource):
     """The same keys wherever they are looked for: one issuer signs for all services."""
 
     async def on_get(self, req: Request, resp: Response, service_id: str = "") -> None:
-        _say(resp, self._context.credentials.tokens.jwks())
+        _say(resp, self._context.credentials.tokens.jwks(), _PUBLIC)
 
 
 class OpenIdConfiguration(_Resource):
@@ -362,6 +386,8 @@ async def _delete(
     resp.status = falcon.HTTP_204
 
 
-def _say(resp: Response, body: Any) -> None:
+def _say(resp: Response, body: Any, cache: str = "no-store") -> None:
+    """A JSON answer, which nobody on the way keeps unless `cache` says so: it may hold a key."""
     resp.content_type = falcon.MEDIA_JSON
     resp.data = bodies.compact(body)
+    resp.set_header("Cache-Control", cache)

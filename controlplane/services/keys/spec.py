@@ -77,7 +77,7 @@ _TABLE: dict[str, tuple[str, dict[str, tuple[str, str, str]]]] = {
     "/v1/services": ("Services that keys are made for", {"get": ("200", "", "")}),
     "/v1/services/{service_id}": ("One service", {"get": ("200", "", "")}),
     "/v1/services/{service_id}/jwt/jwks": ("Public keys of tokens", {"get": ("200", "", "")}),
-    "/v1/introspect": ("What a key is", {"post": ("200", "IntrospectRequest", "i")}),
+    "/v1/introspect": ("What a key is", {"post": ("200", "IntrospectRequest", "")}),
     "/v1/namespaces/{namespace}/evaluations/{rule}": (
         "Whether a key is allowed at a service",
         {"post": ("200", "EvaluationRequest", "")},
@@ -93,7 +93,7 @@ _TABLE: dict[str, tuple[str, dict[str, tuple[str, str, str]]]] = {
     ),
     "/v1/service-admin/users/{user_id}/suspend": (
         "Suspend the keys of a user",
-        {"post": ("200", "", "i")},
+        {"put": ("200", "", "i")},
     ),
     "/v1/admin/lookup": ("The key of a value", {"post": ("200", "LookupRequest", "")}),
     "/v1/admin/users/{user_id}/keys": (

@@ -171,7 +171,7 @@ def recall(reader: Reader, vault: Vault, once: Once) -> dict[str, Any] | None:
 
 def remember(changes: Changes, vault: Vault, once: Once, answer: dict[str, Any]) -> None:
     """Keep an answer with its effect; it holds the value of a key, so it is sealed."""
-    sealed = vault.seal(once.name, jsonio.canonical(answer))
+    sealed = vault.seal(once.name, jsonio.compact(answer).encode())
     body = jsonio.compact(
         {"key": sealed.key, "nonce": _base64(sealed.nonce), "data": _base64(sealed.data)}
     )

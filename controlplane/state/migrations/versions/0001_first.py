@@ -5,23 +5,24 @@ from alembic import op
 
 revision = "0001"
 down_revision = None
+_TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 
 
 def upgrade() -> None:
     op.create_table(
         "meta",
         sa.Column("id", sa.Integer, primary_key=True),
-        sa.Column("lineage", sa.Text, nullable=False),
+        sa.Column("lineage", _TEXT, nullable=False),
         *(_number(n) for n in ("serial", "revision", "compacted")),
         *(_text(n) for n in ("audit_head", "parent")),
         _number("audit_count"),
     )
     op.create_table(
         "resources",
-        sa.Column("address", sa.Text, primary_key=True),
+        sa.Column("address", _TEXT, primary_key=True),
         *(_text(n) for n in ("kind", "uid")),
-        sa.Column("spec", sa.Text),
-        sa.Column("applied", sa.Text),
+        sa.Column("spec", _TEXT),
+        sa.Column("applied", _TEXT),
         _text("status"),
         sa.Column("protected", sa.Boolean, nullable=False),
         _number("revision"),
@@ -30,7 +31,7 @@ def upgrade() -> None:
     op.create_index("ix_resources_kind", "resources", ["kind"])
     op.create_table(
         "lookups",
-        *(sa.Column(n, sa.Text, primary_key=True) for n in ("address", "field", "value")),
+        *(sa.Column(n, _TEXT, primary_key=True) for n in ("address", "field", "value")),
         _text("kind"),
     )
     op.create_index("lookups_by_value", "lookups", ["kind", "field", "value"])
@@ -47,20 +48,20 @@ def upgrade() -> None:
     )
     op.create_table(
         "plans",
-        sa.Column("digest", sa.Text, primary_key=True),
+        sa.Column("digest", _TEXT, primary_key=True),
         *(_text(n) for n in ("status", "document", "created", "actor", "outcome")),
         _number("token"),
     )
     op.create_index("ix_plans_status", "plans", ["status"])
     op.create_table(
         "journal",
-        sa.Column("plan", sa.Text, primary_key=True),
+        sa.Column("plan", _TEXT, primary_key=True),
         sa.Column("position", sa.Integer, primary_key=True),
         *(_text(n) for n in ("address", "action", "status")),
     )
     op.create_table(
         "leases",
-        sa.Column("name", sa.Text, primary_key=True),
+        sa.Column("name", _TEXT, primary_key=True),
         _text("holder"),
         _number("token"),
         sa.Column("expires", sa.Float, nullable=False),
@@ -68,13 +69,13 @@ def upgrade() -> None:
     )
     op.create_table(
         "secrets",
-        sa.Column("name", sa.Text, primary_key=True),
+        sa.Column("name", _TEXT, primary_key=True),
         _text("key"),
         *(sa.Column(n, sa.LargeBinary, nullable=False) for n in ("nonce", "data")),
     )
     op.create_table(
         "remembered",
-        sa.Column("key", sa.Text, primary_key=True),
+        sa.Column("key", _TEXT, primary_key=True),
         _text("fingerprint"),
         sa.Column("status", sa.Integer, nullable=False),
         *(_text(n) for n in ("body", "created")),
@@ -82,7 +83,7 @@ def upgrade() -> None:
 
 
 def _text(name: str) -> sa.Column[str]:
-    return sa.Column(name, sa.Text, nullable=False)
+    return sa.Column(name, _TEXT, nullable=False)
 
 
 def _number(name: str) -> sa.Column[int]:
