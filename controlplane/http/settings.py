@@ -44,7 +44,7 @@ class Settings(NamedTuple):
     registry_check: str = "throw"
     registry_live: bool = False
     # Registries beside those that are known.
-    registries: tuple[Mapping[str, str], ...] = ()
+    registries: Mapping[str, Mapping[str, Any]] = {}
     # Allowed values by criteria field, as the operator wrote them; absent means all.
     allowed: Mapping[str, tuple[str, ...]] = {}
 
@@ -185,7 +185,35 @@ def from_environment(environment: Mapping[str, str], file: Mapping[str, Any]) ->
     given |= {key: environment[key] for key in known if environment.get(key)}
     changes = {VARIABLES[k].setting: _parsed(k, v) for k, v in given.items() if k in VARIABLES}
     lists = {field: _words(given[key]) for key, field in ALLOWLISTS.items() if key in given}
-    return Settings(**changes)._replace(allowed={k: v for k, v in lists.items() if v})
+    settings = Settings(**changes)._replace(registries=_registries(environment))
+    return settings._replace(allowed={k: v for k, v in lists.items() if v})
+
+
+_REGISTRY = re.compile(
+    r"NVCF_REGISTRIES_RECOGNIZED_(CONTAINER|HELM|MODEL|RESOURCE)_([A-Z0-9_]+)_HOSTNAME"
+)
+_HOSTNAME = re.compile(r"[A-Za-z0-9](?:[-A-Za-z0-9]*[A-Za-z0-9])?(?:\.[-A-Za-z0-9]+)+")
+
+
+def _registries(environment: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+    """Registries that the environment adds, by a name of their own. Raises InvalidRequest."""
+    found = {}
+    for variable in sorted(environment):
+        match = _REGISTRY.fullmatch(variable)
+        if match is None:
+            continue
+        host = environment[variable].strip().lower()
+        if not _HOSTNAME.fullmatch(host):
+            raise InvalidRequest(f"{variable}={host!r} cannot be used: not a hostname")
+        name = environment.get(variable.removesuffix("HOSTNAME") + "NAME") or host
+        key = f"{match[1]}-{match[2]}".lower().replace("_", "-").strip("-")
+        found[key] = {
+            "name": name,
+            "hostname": host,
+            "artifactTypes": [match[1]],
+            "validated": False,
+        }
+    return found
 
 
 def _text(value: Any) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from controlplane.access.credentials import Caller
 from controlplane.changes import Changes
+from controlplane.registries import THROW, Artifact
 from controlplane.state.protocol import Reader
 from controlplane.vault import Vault
 
@@ -19,6 +20,8 @@ class Call(NamedTuple):
     options: Mapping[str, Any]
     body: Any
     vault: Vault
+    # What happens to artifacts that the account cannot pull: throw or log.
+    registry_check: str = THROW
 
     @property
     def account(self) -> str:
@@ -29,4 +32,5 @@ class Call(NamedTuple):
 # What an endpoint answers; None is an answer without a body (204).
 Answer = dict[str, Any] | list[Any] | None
 Read = Callable[[Reader, Call], Answer]
+Pulls = Callable[[Reader, Call], Iterable[Artifact]]
 Change = Callable[[Changes, Call], Answer]

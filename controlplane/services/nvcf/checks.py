@@ -9,8 +9,10 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from controlplane import clusters, registries
+from aicr.errors import InvalidRequest
+from controlplane import clusters, oci, registries
 from controlplane.access.kinds import ACCOUNTS
+from controlplane.http.log import log
 from controlplane.kinds import Spec
 from controlplane.registries import Artifact
 from controlplane.services.nvcf import errors, lifecycle
@@ -26,11 +28,6 @@ from controlplane.services.nvcf.lookups import (
 from controlplane.state.protocol import Reader, Resource
 
 LLM = "LLM"
-# What the host of an image must be followed by: path, and tag or digest.
-_IMAGE = re.compile(
-    r"(?:[a-zA-Z0-9.-]+(?::\d+)?/)?[a-z0-9]+(?:[._/-]+[a-z0-9]+)*"
-    r"(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(?:@sha256:[0-9a-f]{64})?"
-)
 _PART = r"[A-Za-z0-9][A-Za-z0-9_.\-]*"
 _NGC = re.compile(
     r"https://api(?:\.stg|\.canary)?\.ngc\.nvidia\.com/v2/org/"
@@ -118,19 +115,27 @@ def artifacts(spec: Spec) -> Iterator[Artifact]:
         yield Artifact(registries.RESOURCE, resource["uri"])
 
 
-def pullable(reader: Reader, spec: Spec) -> None:
-    """Artifacts are well-formed, from registries that are recognised, with credentials (8.5)."""
-    found = list(artifacts(spec))
-    for artifact in found:
-        words = malformed(artifact) or registries.fault(reader, spec["account"], artifact)
+def pullable(reader: Reader, spec: Spec, mode: str = registries.THROW) -> None:
+    """Artifacts are well-formed, from registries that are recognised, with credentials (8.5); in
+    mode `log` what is not is only logged, but for malformed names."""
+    for artifact in artifacts(spec):
+        words = malformed(artifact)
         if words:
             raise errors.bad(words)
+        words = registries.fault(reader, spec["account"], artifact)
+        if words and mode != registries.LOG:
+            raise errors.bad(words)
+        if words:
+            log("warn", words, account=spec["account"], artifact=artifact.uri)
 
 
 def malformed(artifact: Artifact) -> str:
     """What is wrong with how an artifact is named; nothing when it is right."""
-    if artifact.type == registries.CONTAINER and not _IMAGE.fullmatch(artifact.uri):
-        return f"Invalid container image '{artifact.uri}'"
+    if artifact.type == registries.CONTAINER:
+        try:
+            oci.parse(artifact.uri)
+        except InvalidRequest as e:
+            return e.message
     if artifact.type in (registries.MODEL, registries.RESOURCE):
         if "://" not in artifact.uri:
             return f"Invalid {artifact.type} URI '{artifact.uri}': it must be absolute"
@@ -168,7 +173,9 @@ def _reached(spec: Spec) -> dict[str, Any]:
 # --------------------------------------------------------------------------- deployments
 
 
-def deployment(reader: Reader, spec: Spec, address: str, *, new: bool) -> Resource:
+def deployment(
+    reader: Reader, spec: Spec, address: str, *, new: bool, mode: str = registries.THROW
+) -> Resource:
     """The function that a deployment is to deploy."""
     name = spec["function"]
     found = reader.get(f"{FUNCTIONS}.{name}")
@@ -179,7 +186,7 @@ def deployment(reader: Reader, spec: Spec, address: str, *, new: bool) -> Resour
     fits(found.spec, spec["deploymentSpecifications"])
     offered(reader, found.spec, spec["deploymentSpecifications"])
     if new:
-        pullable(reader, found.spec)
+        pullable(reader, found.spec, mode)
     return found
 
 

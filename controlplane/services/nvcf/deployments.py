@@ -8,6 +8,7 @@ from uuid import uuid4
 from controlplane.access import guard, times
 from controlplane.changes import Changes
 from controlplane.kinds import Making
+from controlplane.registries import Artifact
 from controlplane.services.nvcf import (
     answers,
     checks,
@@ -75,8 +76,19 @@ def create(changes: Changes, call: Call) -> Answer:
     spec = compile.deployment(answers.name_of(function), call.body.deploymentSpecifications)
     address, uid = f"{DEPLOYMENTS}.{call.ids['version']}", str(uuid4())
     made = Making(address, uid, spec, {}, {}, tx.now, tx)
-    status = {**deployment_status(made), "gpuSpecificationIds": _fresh_ids(spec)}
+    status = {
+        **deployment_status(made, call.registry_check),
+        "gpuSpecificationIds": _fresh_ids(spec),
+    }
     return {"deployment": answers.deployment(changes.create(address, spec, status, uid=uid))}
+
+
+def pulls(reader: Reader, call: Call) -> list[Artifact]:
+    """What the version of the path pulls, once it is clear that it may be deployed."""
+    checks.account(reader, call.account)
+    function = _function(reader, call)
+    checks.gate(reader, function)
+    return list(checks.artifacts(function.spec or {}))
 
 
 def _fresh_ids(spec: Json) -> list[str]:

@@ -20,7 +20,7 @@ from controlplane.services.nvcf import (
     sharing,
     telemetries,
 )
-from controlplane.services.nvcf.calls import Change, Read
+from controlplane.services.nvcf.calls import Change, Pulls, Read
 from controlplane.services.nvcf.visible import VISIBILITIES
 
 BASE = "/v2/nvcf"
@@ -45,6 +45,8 @@ class Endpoint(NamedTuple):
     change: Change | None = None
     body: type[BaseModel] | None = None
     options: tuple[str, ...] = ()
+    # What it lets be pulled, for those who ask registries themselves.
+    pulls: Pulls | None = None
     # Below /accounts/{nca}: about that account, by an admin: scope.
     crosses: bool = False
 
@@ -66,7 +68,7 @@ def _of_functions() -> Iterator[Endpoint]:
     )  # fmt: skip
     yield Endpoint(
         "post", "/functions", "Create a function", _REGISTER, "function",
-        change=functions.create, body=create,
+        change=functions.create, body=create, pulls=functions.pulls,
     )  # fmt: skip
     yield Endpoint(
         "get", "/functions/ids", "List ids of functions", _LIST, "functionIds",
@@ -78,7 +80,7 @@ def _of_functions() -> Iterator[Endpoint]:
     )  # fmt: skip
     yield Endpoint(
         "post", f"{_F}/versions", "Create a version of a function", _REGISTER, "function",
-        change=functions.create_version, body=create,
+        change=functions.create_version, body=create, pulls=functions.pulls,
     )  # fmt: skip
     yield Endpoint(
         "get", _V, "A version of a function", _LIST, "function",
@@ -98,7 +100,7 @@ def _of_deployments() -> Iterator[Endpoint]:
                    deployments.get)  # fmt: skip
     yield Endpoint(
         "post", path, "Deploy a version", _DEPLOY, "deployment",
-        change=deployments.create, body=models.DeploymentRequest,
+        change=deployments.create, body=models.DeploymentRequest, pulls=deployments.pulls,
     )  # fmt: skip
     yield Endpoint(
         "put", path, "Change the numbers of a deployment", _DEPLOY, "deployment",

@@ -11,6 +11,7 @@ from controlplane.access.policy import NEW_FUNCTION
 from controlplane.access.policy import version as target_of
 from controlplane.access.scopes import ADMIN_PREFIX
 from controlplane.changes import Changes
+from controlplane.registries import Artifact
 from controlplane.services.nvcf import answers, checks, compile, errors, visible  # noqa: A004
 from controlplane.services.nvcf.calls import Answer, Call
 from controlplane.services.nvcf.checks import LLM
@@ -91,7 +92,7 @@ def _create(changes: Changes, call: Call, function: str, siblings: list[Resource
         checks.limit(tx, spec)
     spec = _with_telemetries(tx, spec)
     found = checks.telemetries(tx, spec)
-    checks.pullable(tx, spec)
+    checks.pullable(tx, spec, call.registry_check)
     checks.siblings(spec, siblings)
     if siblings:
         spec = _inherited(spec, siblings[0].spec or {})
@@ -131,6 +132,16 @@ def _inherited(spec: Json, oldest: Json) -> dict[str, Any]:
     if spec["functionType"] == LLM and "llmInvocationConfig" not in spec:
         taken["llmInvocationConfig"] = oldest.get("llmInvocationConfig")
     return {**spec, **{k: v for k, v in taken.items() if v is not None}}
+
+
+def pulls(reader: Reader, call: Call) -> list[Artifact]:
+    """What a function that is to be created pulls, once it is clear that it may be created."""
+    checks.account(reader, call.account)
+    function = call.ids.get("function")
+    if function is not None:
+        visible.own_versions(reader, call.account, function)
+    guard.check(call.caller, NEW_FUNCTION if function is None else target_of(function))
+    return list(checks.artifacts(compile.function(call.body, call.account, call.vault)))
 
 
 # --------------------------------------------------------------------------- updating

@@ -11,10 +11,12 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from uuid import UUID
 
+from controlplane import registries
 from controlplane.access import times
 from controlplane.access.kinds import ACCOUNTS
 from controlplane.changes import Changes, observe
 from controlplane.kinds import Kind, Kinds, Lookup, Making, Observation, Spec, table
+from controlplane.registries import THROW
 from controlplane.services.nvcf import checks, lifecycle
 from controlplane.services.nvcf.lifecycle import ACTIVE, ERROR, INACTIVE
 from controlplane.services.nvcf.lookups import (
@@ -50,6 +52,7 @@ def _function_lookups(spec: Spec, status: Spec) -> Iterable[Lookup]:
     if status:
         yield by_function(status["functionId"])
         yield by_version(status["versionId"])
+    yield from registries.uses(spec["account"], checks.artifacts(spec))
     for account in sorted(parties(spec)):
         yield by_party(account)
     for name in sorted(set((spec.get("telemetries") or {}).values())):
@@ -105,10 +108,10 @@ def _deployment_lookups(spec: Spec, status: Spec) -> Iterable[Lookup]:
         yield by_account(status["account"])
 
 
-def deployment_status(making: Making) -> Spec:
+def deployment_status(making: Making, mode: str = THROW) -> Spec:
     """What a deployment is known by; it begins as its minimums say."""
     specs, before = making.spec["deploymentSpecifications"], making.before
-    found = checks.deployment(making.reader, making.spec, making.address, new=not before)
+    found = checks.deployment(making.reader, making.spec, making.address, new=not before, mode=mode)
     now = times.stamp(times.parse(making.now))
     ids = list(before.get("gpuSpecificationIds", ()))[: len(specs)]
     first = lifecycle.first([s["minInstances"] for s in specs])

@@ -13,10 +13,12 @@ from aicr.errors import AicrError
 from controlplane.access import guard
 from controlplane.access.credentials import Caller, Credentials
 from controlplane.access.policy import EVERYTHING
+from controlplane.artifacts import Live
 from controlplane.changes import Changes
 from controlplane.engine import Engine
 from controlplane.http import bodies
 from controlplane.http.openapi import Route
+from controlplane.registries import THROW
 from controlplane.services.nvcf import checks, errors, requests, spec
 from controlplane.services.nvcf.calls import Answer, Call
 from controlplane.services.nvcf.endpoints import ENDPOINTS, OPTIONS, Endpoint
@@ -32,6 +34,9 @@ class Context(NamedTuple):
 
     engine: Engine
     credentials: Credentials
+    # Asks registries for artifacts, where that is wanted.
+    live: Live | None = None
+    registry_check: str = THROW
 
 
 def routes(context: Context) -> tuple[Route, ...]:
@@ -77,9 +82,13 @@ async def _answered(
     ids = {n: v if n in _WORDS else requests.uuid(v, n) for n, v in names.items()}
     options = {name: OPTIONS[name](req) for name in endpoint.options}
     body = None if endpoint.body is None else await requests.body(req, endpoint.body)
-    call = Call(caller, ids, options, body, context.engine.vault)
+    call = Call(caller, ids, options, body, context.engine.vault, context.registry_check)
     if endpoint.read is not None:
         return await context.engine.read(lambda reader: _encoded(_read(reader, endpoint, call)))
+    if context.live is not None and endpoint.pulls is not None:
+        pulls = endpoint.pulls
+        artifacts = await context.engine.read(lambda reader: list(pulls(reader, call)))
+        await context.live.check(call.account, artifacts)
     actor = caller.actor(req.context.request_id)
     answer = await context.engine.change(actor, lambda changes: _change(changes, endpoint, call))
     return _encoded(answer)

@@ -67,8 +67,8 @@ def peek(token: str) -> Unverified | None:
     named = [audience] if isinstance(audience, str) else audience
     if not isinstance(named, list) or len(named) != 1 or not isinstance(named[0], str):
         return None
-    prefix, _, cluster_id = named[0].rpartition(AUDIENCE)
-    return Unverified(cluster_id, claims) if not prefix and cluster_id else None
+    cluster_id = named[0].removeprefix(AUDIENCE)
+    return Unverified(cluster_id, claims) if cluster_id not in ("", named[0]) else None
 
 
 class Workload(NamedTuple):
