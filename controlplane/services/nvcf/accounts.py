@@ -38,12 +38,12 @@ def listed(reader: Reader, call: Call) -> Answer:
 
 
 def get(reader: Reader, call: Call) -> Answer:
-    return _answer(checks.account(reader, call.ids["nca"]))
+    return _answer(checks.account(reader, call.ids["ncaId"]))
 
 
 def create(changes: Changes, call: Call) -> Answer:
     """Raises Conflict when it is there."""
-    name = call.ids["nca"]
+    name = call.ids["ncaId"]
     if not _NAME.fullmatch(name):
         raise errors.bad("ncaId must be letters, digits, '-', '.', '_', ':' and '@'")
     if changes.tx.get(f"{ACCOUNTS}.{name}") is not None:
@@ -52,14 +52,14 @@ def create(changes: Changes, call: Call) -> Answer:
 
 
 def update(changes: Changes, call: Call) -> Answer:
-    found = checks.account(changes.tx, call.ids["nca"])
+    found = checks.account(changes.tx, call.ids["ncaId"])
     spec = {**(found.spec or {}), **compile.canonical(call.body)}
     return _answer(changes.update(found, spec=spec))
 
 
 def delete(changes: Changes, call: Call) -> Answer:
     """Raises InvalidRequest while something belongs to it."""
-    name = call.ids["nca"]
+    name = call.ids["ncaId"]
     found = checks.account(changes.tx, name)
     for kind in (FUNCTIONS, TELEMETRIES, CREDENTIALS):
         if changes.tx.find(kind, by_account(name)):
@@ -70,11 +70,11 @@ def delete(changes: Changes, call: Call) -> Answer:
 
 def associate(changes: Changes, call: Call) -> Answer:
     """Let clients act for the account; one that nobody knows becomes known."""
-    found = checks.account(changes.tx, call.ids["nca"])
+    found = checks.account(changes.tx, call.ids["ncaId"])
     for name in call.body.clientIds:
         if not _NAME.fullmatch(name):
             raise errors.bad(f"Client id '{name}' is malformed")
-        _associate(changes, name, call.ids["nca"])
+        _associate(changes, name, call.ids["ncaId"])
     return _answer(found)
 
 
@@ -87,17 +87,17 @@ def _associate(changes: Changes, name: str, account: str) -> None:
 
 
 def disassociate(changes: Changes, call: Call) -> Answer:
-    found = checks.account(changes.tx, call.ids["nca"])
+    found = checks.account(changes.tx, call.ids["ncaId"])
     for name in call.body.clientIds:
         known = changes.tx.get(f"{CLIENTS}.{name}")
-        if known is None or (known.spec or {})["account"] != call.ids["nca"]:
+        if known is None or (known.spec or {})["account"] != call.ids["ncaId"]:
             raise errors.no_client(name)
         changes.delete(known)
     return _answer(found)
 
 
 def client(reader: Reader, call: Call) -> Answer:
-    name = call.ids["client"]
+    name = call.ids["clientId"]
     found = reader.get(f"{CLIENTS}.{name}")
     if found is None:
         raise errors.no_client(name)

@@ -32,20 +32,20 @@ from controlplane.state.protocol import Json, Reader, Resource
 
 def _function(reader: Reader, call: Call) -> Resource:
     """The version of the path, which the caller may deploy. Raises what `visible.owned` raises."""
-    return visible.owned(reader, call.caller, call.ids["function"], call.ids["version"])
+    return visible.owned(reader, call.caller, call.ids["functionId"], call.ids["functionVersionId"])
 
 
 def _deployed(reader: Reader, call: Call) -> Resource:
     """The deployment of the version of the path. Raises NotFound, too."""
     found = visible.deployment_of(reader, _function(reader, call))
     if found is None:
-        raise errors.no_deployment(call.ids["version"])
+        raise errors.no_deployment(call.ids["functionVersionId"])
     return found
 
 
 def _by_id(reader: Reader, call: Call) -> Resource:
     """The deployment of an id, of the caller's account. Raises NotFound, or Refused 403."""
-    id_ = call.ids["deployment"]
+    id_ = call.ids["deploymentId"]
     found = next(iter(reader.find(DEPLOYMENTS, by_deployment(id_))), None)
     if found is None or found.status["account"] != call.account:
         raise errors.no_deployment_id(id_)
@@ -110,7 +110,7 @@ def patch(changes: Changes, call: Call) -> Answer:
     """Change one GPU specification (5.5)."""
     deployed = _by_id(changes.tx, call)
     ids, specs = _parts(deployed)
-    id_ = call.ids["specification"]
+    id_ = call.ids["gpuSpecId"]
     if id_ not in ids:
         raise errors.no_specification(id_)
     _changeable(deployed)
@@ -196,8 +196,8 @@ def delete(changes: Changes, call: Call) -> Answer:
     function = _function(tx, call)
     deployed = visible.deployment_of(tx, function)
     if deployed is None:
-        raise errors.no_deployment(call.ids["version"])
-    if call.options["graceful"] and queues.outstanding(tx, call.ids["version"]):
+        raise errors.no_deployment(call.ids["functionVersionId"])
+    if call.options["graceful"] and queues.outstanding(tx, call.ids["functionVersionId"]):
         if deployed.protected:
             changes.delete(deployed)  # refuses, as it would at once
         changes.update(deployed, status={**deployed.status, "draining": True})

@@ -47,7 +47,7 @@ class Endpoint(NamedTuple):
     options: tuple[str, ...] = ()
     # What it lets be pulled, for those who ask registries themselves.
     pulls: Pulls | None = None
-    # Below /accounts/{nca}: about that account, by an admin: scope.
+    # Below /accounts/{ncaId}: about that account, by an admin: scope.
     crosses: bool = False
 
 
@@ -56,8 +56,8 @@ _REGISTER, _UPDATE, _DELETE = ("register_function",), ("update_function",), ("de
 _DEPLOY, _QUEUE, _SECRETS = ("deploy_function",), ("queue_details",), ("update_secrets",)
 _TELEMETRIES, _SHARE, _SETUP = ("manage_telemetries",), ("authorize_clients",), ("account_setup",)
 
-_F, _V = "/functions/{function}", "/functions/{function}/versions/{version}"
-_D = "/deployments/{deployment}"
+_F, _V = "/functions/{functionId}", "/functions/{functionId}/versions/{functionVersionId}"
+_D = "/deployments/{deploymentId}"
 
 
 def _of_functions() -> Iterator[Endpoint]:
@@ -112,7 +112,7 @@ def _of_deployments() -> Iterator[Endpoint]:
     )  # fmt: skip
     yield Endpoint("get", _D, "A deployment", _DEPLOY, "deployment", deployments.get_by_id)
     yield Endpoint(
-        "patch", f"{_D}/gpu-specifications/{{specification}}", "Change a GPU specification",
+        "patch", f"{_D}/gpu-specifications/{{gpuSpecId}}", "Change a GPU specification",
         _DEPLOY, "gpuSpecification",
         change=deployments.patch, body=models.GpuSpecificationPatch,
     )  # fmt: skip
@@ -123,7 +123,7 @@ def _of_queues() -> Iterator[Endpoint]:
                    queues.of_function)  # fmt: skip
     yield Endpoint("get", f"/queues{_V}", "The queue of a version", _QUEUE, "queues",
                    queues.of_version)  # fmt: skip
-    yield Endpoint("get", "/queues/{request}/position", "The place of a request in its queue",
+    yield Endpoint("get", "/queues/{requestId}/position", "The place of a request in its queue",
                    _QUEUE, "positionInQueue", queues.position)  # fmt: skip
 
 
@@ -133,7 +133,7 @@ def _of_extras() -> Iterator[Endpoint]:
         change=secrets.of_function, body=models.UpdateSecretsRequest,
     )  # fmt: skip
     yield Endpoint(
-        "put", "/secrets/telemetries/{telemetry}", "Put the secret of a telemetry", _SECRETS,
+        "put", "/secrets/telemetries/{telemetryId}", "Put the secret of a telemetry", _SECRETS,
         change=secrets.of_telemetry, body=models.UpdateTelemetrySecretRequest,
     )  # fmt: skip
     yield Endpoint(
@@ -145,7 +145,7 @@ def _of_extras() -> Iterator[Endpoint]:
 
 
 def _of_telemetries() -> Iterator[Endpoint]:
-    one = "/telemetries/{telemetry}"
+    one = "/telemetries/{telemetryId}"
     yield Endpoint("get", "/telemetries", "List telemetries", _TELEMETRIES, "telemetries",
                    telemetries.listed)  # fmt: skip
     yield Endpoint(
@@ -177,7 +177,7 @@ def _of_sharing() -> Iterator[Endpoint]:
 
 
 def _of_accounts() -> Iterator[Endpoint]:
-    one, clients = "/accounts/{nca}", "/accounts/{nca}/clients"
+    one, clients = "/accounts/{ncaId}", "/accounts/{ncaId}/clients"
     yield Endpoint("get", "/accounts", "List accounts", _SETUP, "accounts", accounts.listed)
     yield Endpoint("get", one, "An account", _SETUP, "account", accounts.get)
     yield Endpoint(
@@ -197,13 +197,13 @@ def _of_accounts() -> Iterator[Endpoint]:
         "patch", f"{clients}/disassociate", "No longer let clients act for an account", _SETUP,
         "account", change=accounts.disassociate, body=models.ClientsRequest,
     )  # fmt: skip
-    yield Endpoint("get", "/clients/{client}", "A client", _SETUP, "client", accounts.client)
+    yield Endpoint("get", "/clients/{clientId}", "A client", _SETUP, "client", accounts.client)
 
 
 def _crossing(endpoint: Endpoint) -> Endpoint:
     """The same about another account, for administrators."""
     return endpoint._replace(
-        path=f"/accounts/{{nca}}{endpoint.path}",
+        path=f"/accounts/{{ncaId}}{endpoint.path}",
         summary=f"{endpoint.summary}, of an account",
         scopes=tuple(f"{ADMIN_PREFIX}{scope}" for scope in endpoint.scopes),
         crosses=True,

@@ -38,7 +38,7 @@ def ids(reader: Reader, call: Call) -> Answer:
 
 
 def versions(reader: Reader, call: Call) -> Answer:
-    function = call.ids["function"]
+    function = call.ids["functionId"]
     found = [r for r in visible.versions(reader, function) if visible.visibility(r, call.account)]
     if not found:
         raise errors.no_function(function, call.account)
@@ -49,7 +49,7 @@ def versions(reader: Reader, call: Call) -> Answer:
 
 
 def version(reader: Reader, call: Call) -> Answer:
-    found = visible.seen(reader, call.caller, call.ids["function"], call.ids["version"])
+    found = visible.seen(reader, call.caller, call.ids["functionId"], call.ids["functionVersionId"])
     if not details(call):
         return {"function": answers.function(found, call.account)}
     deployed = None
@@ -77,7 +77,7 @@ def create(changes: Changes, call: Call) -> Answer:
 
 def create_version(changes: Changes, call: Call) -> Answer:
     checks.account(changes.tx, call.account)
-    function = call.ids["function"]
+    function = call.ids["functionId"]
     siblings = visible.own_versions(changes.tx, call.account, function)
     guard.check(call.caller, target_of(function))
     if any(EVERYBODY in parties(r.spec or {}) for r in siblings):
@@ -137,7 +137,7 @@ def _inherited(spec: Json, oldest: Json) -> dict[str, Any]:
 def pulls(reader: Reader, call: Call) -> list[Artifact]:
     """What a function that is to be created pulls, once it is clear that it may be created."""
     checks.account(reader, call.account)
-    function = call.ids.get("function")
+    function = call.ids.get("functionId")
     if function is not None:
         visible.own_versions(reader, call.account, function)
     guard.check(call.caller, NEW_FUNCTION if function is None else target_of(function))
@@ -184,7 +184,9 @@ def _with_settings(spec: Json, settings: _Settings) -> Json:
 
 def update(changes: Changes, call: Call) -> Answer:
     """Change what can be changed of a version, and of all versions what they share (4.5)."""
-    found = visible.owned(changes.tx, call.caller, call.ids["function"], call.ids["version"])
+    found = visible.owned(
+        changes.tx, call.caller, call.ids["functionId"], call.ids["functionVersionId"]
+    )
     body: UpdateFunctionRequest = call.body
     spec = dict(found.spec or {})
     settings = _updates(body, spec)
@@ -196,7 +198,7 @@ def update(changes: Changes, call: Call) -> Answer:
     if spec != found.spec:
         found = changes.update(found, spec=spec)
     if settings or config:
-        every = visible.own_versions(changes.tx, call.account, call.ids["function"])
+        every = visible.own_versions(changes.tx, call.account, call.ids["functionId"])
         _propagate(changes, every, settings, config)
         found = changes.tx.get(found.address) or found
     return {"function": answers.function(found, call.account)}
@@ -231,7 +233,9 @@ def _updates(body: UpdateFunctionRequest, spec: Json) -> _Settings:
 
 def delete(changes: Changes, call: Call) -> Answer:
     """Remove a version with its deployment, instances, queue and secrets (4.6)."""
-    found = visible.owned(changes.tx, call.caller, call.ids["function"], call.ids["version"])
+    found = visible.owned(
+        changes.tx, call.caller, call.ids["functionId"], call.ids["functionVersionId"]
+    )
     deployed = visible.deployment_of(changes.tx, found)
     if deployed is not None:
         changes.delete(deployed)

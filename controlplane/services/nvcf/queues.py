@@ -20,17 +20,17 @@ def outstanding(reader: Reader, version: str) -> int:
 
 
 def of_function(reader: Reader, call: Call) -> Answer:
-    return _answer(reader, call, visible.versions(reader, call.ids["function"]))
+    return _answer(reader, call, visible.versions(reader, call.ids["functionId"]))
 
 
 def of_version(reader: Reader, call: Call) -> Answer:
-    found = visible.find(reader, call.ids["function"], call.ids["version"])
+    found = visible.find(reader, call.ids["functionId"], call.ids["functionVersionId"])
     return _answer(reader, call, [] if found is None else [found])
 
 
 def _answer(reader: Reader, call: Call, found: list[Resource]) -> Answer:
     """The queues of those versions that are deployed. Raises NotFound, Refused, InvalidRequest."""
-    function = call.ids["function"]
+    function = call.ids["functionId"]
     known = [r for r in found if visible.visibility(r, call.account)]
     if not known:
         raise errors.no_function(function, call.account)
@@ -48,4 +48,4 @@ def _answer(reader: Reader, call: Call, found: list[Resource]) -> Answer:
 
 def position(reader: Reader, call: Call) -> Answer:
     """The place of a request in its queue. Raises NotFound: nobody waits yet (see `depth`)."""
-    raise errors.no_request(call.ids["request"])
+    raise errors.no_request(call.ids["requestId"])

@@ -25,7 +25,7 @@ from controlplane.services.nvcf.endpoints import ENDPOINTS, OPTIONS, Endpoint
 from controlplane.state.protocol import Reader
 
 # Names in paths that are no UUIDs.
-_WORDS = ("nca", "client")
+_WORDS = ("ncaId", "clientId")
 Handler = Callable[..., Coroutine[Any, Any, None]]
 
 
@@ -100,7 +100,7 @@ async def _caller(
     """Who asks; about another account with all that this account may do."""
     caller = await guard.require(req, context.credentials, *endpoint.scopes)
     if endpoint.crosses:
-        return caller._replace(account=names["nca"], grants=EVERYTHING)
+        return caller._replace(account=names["ncaId"], grants=EVERYTHING)
     return caller
 
 

@@ -10,7 +10,9 @@ from controlplane.state.protocol import Resource
 
 
 def _version(changes: Changes, call: Call) -> Resource:
-    return visible.owned(changes.tx, call.caller, call.ids["function"], call.ids["version"])
+    return visible.owned(
+        changes.tx, call.caller, call.ids["functionId"], call.ids["functionVersionId"]
+    )
 
 
 def of_function(changes: Changes, call: Call) -> Answer:

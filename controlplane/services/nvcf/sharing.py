@@ -16,9 +16,9 @@ _VERSION, _FUNCTION = "authorizedParties", "functionAuthorizedParties"
 
 def _found(reader: Reader, call: Call) -> list[Resource]:
     """The version of the path, or all versions of its function. Raises NotFound, or Refused."""
-    function = call.ids["function"]
-    if "version" in call.ids:
-        version = call.ids["version"]
+    function = call.ids["functionId"]
+    if "functionVersionId" in call.ids:
+        version = call.ids["functionVersionId"]
         return [visible.owned(reader, call.caller, function, version, public=True)]
     found = visible.own_versions(reader, call.account, function)
     guard.check(call.caller, target_of(function))
@@ -26,7 +26,7 @@ def _found(reader: Reader, call: Call) -> list[Resource]:
 
 
 def _field(call: Call) -> str:
-    return _VERSION if "version" in call.ids else _FUNCTION
+    return _VERSION if "functionVersionId" in call.ids else _FUNCTION
 
 
 def _parties(found: list[Resource], call: Call) -> list[str]:
@@ -39,7 +39,7 @@ def get(reader: Reader, call: Call) -> Answer:
 
 
 def _answer(found: list[Resource], parties: list[str], call: Call) -> Answer:
-    version = "version" in call.ids
+    version = "functionVersionId" in call.ids
     return {"function": answers.sharing(found[0], parties, version=version)}
 
 

@@ -61,7 +61,7 @@ def _path_parameters(endpoint: Endpoint) -> list[dict[str, Any]]:
 
 def _schema(name: str) -> dict[str, Any]:
     text = {"type": "string"}
-    return text if name in ("nca", "client") else {**text, "format": "uuid"}
+    return text if name in ("ncaId", "clientId") else {**text, "format": "uuid"}
 
 
 def _query(name: str) -> dict[str, Any]:

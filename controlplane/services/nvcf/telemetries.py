@@ -29,7 +29,7 @@ def _own(reader: Reader, account: str) -> list[Resource]:
 
 def owned(reader: Reader, call: Call) -> Resource:
     """The telemetry of the path. Raises NotFound."""
-    id_ = call.ids["telemetry"]
+    id_ = call.ids["telemetryId"]
     for found in reader.find(TELEMETRIES, by_telemetry_id(id_)):
         if (found.spec or {}).get("account") == call.account:
             return found
