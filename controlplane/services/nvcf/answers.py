@@ -105,7 +105,7 @@ def function(
     body["health"] = checked
     body["functionType"] = spec["functionType"]
     if secrets and not foreign and spec.get("secrets"):
-        body["secrets"] = list(spec["secrets"])
+        body["secrets"] = sorted(spec["secrets"])
     if not foreign:
         _put(body, spec, "rateLimit")
     _put(body, spec, "llmInvocationConfig")

@@ -74,7 +74,7 @@ def create(changes: Changes, call: Call) -> Answer:
     checks.account(tx, call.account)
     function = _function(tx, call)
     spec = compile.deployment(answers.name_of(function), call.body.deploymentSpecifications)
-    address, uid = f"{DEPLOYMENTS}.{call.ids['version']}", str(uuid4())
+    address, uid = f"{DEPLOYMENTS}.{call.ids['functionVersionId']}", str(uuid4())
     made = Making(address, uid, spec, {}, {}, tx.now, tx)
     status = {
         **deployment_status(made, call.registry_check),

@@ -55,9 +55,14 @@ def parse(data: bytes, model: type[T]) -> T:
         raise refusal(e, model.__name__) from None
 
 
+# What stands there is kept as it is: the value of a secret may be an object with nulls in it.
+_AS_IS = ("secret", "secrets")
+
+
 def _without_nulls(value: Any) -> Any:
     if isinstance(value, dict):
-        return {k: _without_nulls(v) for k, v in value.items() if v is not None}
+        given = {k: v for k, v in value.items() if v is not None}
+        return {k: v if k in _AS_IS else _without_nulls(v) for k, v in given.items()}
     return [_without_nulls(v) for v in value] if isinstance(value, list) else value
 
 

@@ -12,6 +12,10 @@ from controlplane.access.registry import FUNCTIONS
 from tests.controlplane.conftest import Api
 
 ACCOUNT = "nvcf-default"
+EVERYTHING = (
+    {"type": "account-functions", "id": "*"},
+    {"type": "authorized-functions", "id": "*"},
+)
 
 
 class Vendor(Api):
@@ -21,11 +25,10 @@ class Vendor(Api):
         """A token with these scopes."""
         return str(self.program.credentials.tokens.issue(client, scopes).value)
 
-    def key(self, *scopes: str) -> str:
-        """An API key with these scopes."""
+    def key(self, *scopes: str, resources: Any = EVERYTHING) -> str:
+        """An API key with these scopes, for these resources."""
         until = (datetime.now(UTC) + timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
-        everything = [{"type": "account-functions", "id": "*"}]
-        policy = {"aud": FUNCTIONS.id, "scopes": list(scopes), "resources": everything}
+        policy = {"aud": FUNCTIONS.id, "scopes": list(scopes), "resources": resources}
         body = {"description": "a key", "expires_at": until}
         owner = f"{uuid4()}@nvcf-api.local"
         answer = self.simulate_post(
