@@ -173,16 +173,14 @@ def _reached(spec: Spec) -> dict[str, Any]:
 # --------------------------------------------------------------------------- deployments
 
 
-def deployment(
-    reader: Reader, spec: Spec, address: str, *, new: bool, mode: str = registries.THROW
-) -> Resource:
+def deployment(reader: Reader, spec: Spec, *, new: bool, mode: str = registries.THROW) -> Resource:
     """The function that a deployment is to deploy."""
     name = spec["function"]
     found = reader.get(f"{FUNCTIONS}.{name}")
     if found is None or found.spec is None or not found.status:
         raise errors.bad(f"there is no {FUNCTIONS}.{name}")
     if new:
-        gate(reader, found, address)
+        gate(reader, found)
     fits(found.spec, spec["deploymentSpecifications"])
     offered(reader, found.spec, spec["deploymentSpecifications"])
     if new:
@@ -190,10 +188,10 @@ def deployment(
     return found
 
 
-def gate(reader: Reader, found: Resource, address: str = "") -> None:
+def gate(reader: Reader, found: Resource) -> None:
     """Whether a version may be deployed as it is (5.2)."""
     name = found.address.removeprefix(f"{FUNCTIONS}.")
-    leftover = [r for r in reader.find(DEPLOYMENTS, by_name(name)) if r.address != address]
+    leftover = reader.find(DEPLOYMENTS, by_name(name))
     version = f"Function version id '{found.status['versionId']}'"
     if any(r.status.get("draining") for r in leftover):
         raise errors.bad(f"{version} {lifecycle.DRAINING}")

@@ -111,7 +111,7 @@ def _deployment_lookups(spec: Spec, status: Spec) -> Iterable[Lookup]:
 def deployment_status(making: Making, mode: str = THROW) -> Spec:
     """What a deployment is known by; it begins as its minimums say."""
     specs, before = making.spec["deploymentSpecifications"], making.before
-    found = checks.deployment(making.reader, making.spec, making.address, new=not before, mode=mode)
+    found = checks.deployment(making.reader, making.spec, new=not before, mode=mode)
     now = times.stamp(times.parse(making.now))
     ids = list(before.get("gpuSpecificationIds", ()))[: len(specs)]
     first = lifecycle.first([s["minInstances"] for s in specs])
