@@ -17,6 +17,8 @@ from aicr.errors import InvalidRequest
 from controlplane.vault import Key, Vault, new_key, ring_of, ring_text
 
 VARIABLE = "AICR_HOME"
+# Where the state is when it is not there: for commands, and for the server.
+STATE_VARIABLE = "AICR_STATE"
 STATE, RING, TOKEN = "state.db", "keys/ring.json", "admin.token"
 _TOKEN_BYTES = 32
 

@@ -31,6 +31,7 @@ from controlplane.services.aicr.routes import routes
 from controlplane.services.gpus.service import service as gpu_service
 from controlplane.services.keys.service import service as key_service
 from controlplane.services.nvcf.service import service as nvcf_service
+from controlplane.services.nvct.service import service as task_service
 from controlplane.services.plans import models as plan_models
 from controlplane.services.plans import routes as plan_routes
 from controlplane.services.registries import configured
@@ -119,7 +120,8 @@ class Program:
         live, mode = self._live(), self.settings.registry_check
         registries = registry_service(self.engine, self.credentials, live)
         nvcf = nvcf_service(self.engine, self.credentials, live, mode)
-        return [aicr, plans, keys, sis, gpus, registries, nvcf]
+        tasks = task_service(self.credentials)
+        return [aicr, plans, keys, sis, gpus, registries, nvcf, tasks]
 
     def _live(self) -> Live | None:
         """Whoever asks registries themselves, where that is wanted."""

@@ -45,10 +45,13 @@ def command(
                 raise InvalidRequest("-f, --for and --prune have no effect beside a written plan")
             plan = parse(read_bytes(file, "PLAN"), file)
             return carry_out(engine, plan, options.secrets_of(plan), full=full, yes=yes)
-        wanted = options.wanted(options.required(path), asked, prune)
+        wanted = options.wanted(options.required(path, _OR_A_PLAN), asked, prune)
         made = engine.plan(wanted)
         output.warn(made.warnings)
         return carry_out(engine, made.plan, wanted.secrets, full=full, yes=yes)
+
+
+_OR_A_PLAN = "; or which plan that was written: aicr apply plan.json"
 
 
 def carry_out(

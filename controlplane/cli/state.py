@@ -36,7 +36,8 @@ def list_(prefix: str, output_format: str, **where: str | None) -> None:
         state = engine.state()
     found = [r for a, r in sorted(state.resources.items()) if a.startswith(prefix)]
     if output_format == "json":
-        output.emit(jsonio.pretty([_brief(r) for r in found]))
+        items = [_brief(r) for r in found]
+        output.emit(jsonio.pretty({"formatVersion": "1.0", "kind": "resources", "items": items}))
         return
     rows = [[r.address, _managed(r), "yes" if r.protected else "", r.updated] for r in found]
     output.emit(output.table(["ADDRESS", "MANAGED", "PROTECTED", "UPDATED"], rows))
