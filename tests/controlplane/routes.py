@@ -43,6 +43,41 @@ KEYS = {
     "/.well-known/jwks.json": ("GET",),
     "/.well-known/openid-configuration": ("GET",),
 }
-ALL = {**AICR, **PLANS, **KEYS}
+_CLUSTERS = {
+    "clusters": ("GET", "POST"),
+    "clusters/{clusterId}": ("GET", "PUT", "DELETE"),
+    "clusterVersions": ("GET",),
+}
+_OFFERED = (
+    "clusterGroups", "gpus", "regions", "clusterNames", "attributes", "instanceTypes", "gpu/usage",
+)  # fmt: skip
+SIS = {
+    **{f"/v1/accounts/{{ncaId}}/{path}": methods for path, methods in _CLUSTERS.items()},
+    **{f"/v1/si/accounts/{{ncaId}}/{path}": methods for path, methods in _CLUSTERS.items()},
+    **{f"/v1/si/accounts/{{ncaId}}/{path}": ("GET",) for path in _OFFERED},
+    "/v1/nvca/clusters/{clusterId}/jwks": ("PUT",),
+    "/v1/nvca/clusters/{clusterId}/register": ("PUT",),
+    "/v1/nvca/clusters/{clusterId}/heartbeat": ("POST",),
+    "/v1/nvca/clusters/{clusterId}/credentials": ("GET",),
+    "/v1/nvca/tokens/introspect": ("POST",),
+    "/v1/si/oidc/token/introspect": ("POST",),
+    "/v1/si/oidc/tokens/introspect": ("POST",),
+    "/v1/health": ("GET",),
+}
+_REGISTRIES = {
+    "registry-credentials": ("GET", "POST"),
+    "registry-credentials/{registryCredentialId}": ("GET", "PATCH", "DELETE"),
+    "recognized-registries": ("GET",),
+}
+REGISTRIES = {
+    **{f"/v2/nvcf/{path}": methods for path, methods in _REGISTRIES.items()},
+    **{f"/v2/nvcf/accounts/{{ncaId}}/{path}": methods for path, methods in _REGISTRIES.items()},
+}
+GPUS = {
+    "/v2/nvcf/clusterGroups": ("GET",),
+    "/v2/nvcf/accounts/{ncaId}/clusterGroups": ("GET",),
+    "/v2/nvcf/supportedGpus": ("GET",),
+}
+ALL = {**AICR, **PLANS, **KEYS, **SIS, **REGISTRIES, **GPUS}
 # Answers without an end.
 STREAMS = ("/v1/events",)
