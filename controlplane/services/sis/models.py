@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field, model_validator
 
 from aicr.models import CriteriaSpec, Model
 from controlplane.access.bootstrap import ACCOUNT
@@ -82,6 +82,15 @@ class ClusterSpec(Replacement):
     criteria: CriteriaSpec | None = Field(
         default=None, description="What its stack is asked for, as for aicr recipe."
     )
+
+    @model_validator(mode="after")
+    def _together(self) -> Self:
+        spec = self.model_dump(exclude_none=True)
+        for rule in (rules.accounts, rules.gpus):
+            fault = rule(spec)
+            if fault is not None:
+                raise ValueError(fault.message)
+        return self
 
 
 class Ids(BaseModel):
