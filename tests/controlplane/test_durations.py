@@ -42,5 +42,5 @@ def test_durations(text: str, printed: str) -> None:
     ],
 )
 def test_what_is_none(text: str) -> None:
-    with pytest.raises(ValueError, match="duration|long"):
+    with pytest.raises(ValueError, match=r"duration|long"):
         durations.parse(text)
