@@ -18,6 +18,7 @@ from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import content_type_conformance, status_code_conformance
 
+from controlplane.access import scopes
 from controlplane.access.bootstrap import CLIENT
 from controlplane.http.log import set_level
 from controlplane.http.settings import Settings
@@ -31,14 +32,15 @@ OPERATIONS = [
     for method in methods
     if path not in STREAMS
 ]
+_NVCF = (*scopes.ADMIN, "list_cluster_groups", "queue_details", "authorize_clients")
 # What vendors' paths want, by prefix; the others take the credential of this host.
 TOKENS = {
     ("/v1/accounts", "/v1/si", "/v1/nvca"): (
         "cluster-management", "cluster_listing", "gpu_listing", "regions_listing",
         "clusters_listing", "attributes_listing", "instance_types", "gpu-usage",
     ),
-    ("/v2/nvcf/accounts/",): ("admin:manage_registry_credentials", "admin:list_cluster_groups"),
-    ("/v2/nvcf/",): ("manage_registry_credentials", "list_cluster_groups", "register_function"),
+    ("/v2/nvcf/accounts",): (*(f"admin:{scope}" for scope in _NVCF), "account_setup"),
+    ("/v2/nvcf/",): (*_NVCF, "account_setup"),
 }  # fmt: skip
 EXAMPLES = int(os.environ.get("AICR_SCHEMATHESIS_EXAMPLES", "300"))
 

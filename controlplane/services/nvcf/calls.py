@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from controlplane.access.credentials import Caller
 from controlplane.changes import Changes
 from controlplane.registries import THROW, Artifact
+from controlplane.services.nvcf.rows import Rows
 from controlplane.state.protocol import Reader
 from controlplane.vault import Vault
 
@@ -20,6 +21,8 @@ class Call(NamedTuple):
     options: Mapping[str, Any]
     body: Any
     vault: Vault
+    # Rows of lists as they were made before.
+    rows: Rows
     # What happens to artifacts that the account cannot pull: throw or log.
     registry_check: str = THROW
 
@@ -29,8 +32,8 @@ class Call(NamedTuple):
         return self.caller.account
 
 
-# What an endpoint answers; None is an answer without a body (204).
-Answer = dict[str, Any] | list[Any] | None
+# What an endpoint answers: JSON, its text, or None for an answer without a body (204).
+Answer = dict[str, Any] | bytes | None
 Read = Callable[[Reader, Call], Answer]
 Pulls = Callable[[Reader, Call], Iterable[Artifact]]
 Change = Callable[[Changes, Call], Answer]

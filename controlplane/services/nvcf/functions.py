@@ -28,13 +28,14 @@ DETAILS = "list_functions_details"
 
 
 def listed(reader: Reader, call: Call) -> Answer:
-    found = visible.every(reader, call.caller, call.options["visibility"])
-    return {"functions": [answers.function(r, call.account) for r in found]}
+    found = visible.every(reader, call.rows, call.caller, call.options["visibility"])
+    texts = (r.own if r.account == call.account else r.foreign for r in found)
+    return b'{"functions":[' + b",".join(texts) + b"]}"
 
 
 def ids(reader: Reader, call: Call) -> Answer:
-    found = visible.every(reader, call.caller, call.options["visibility"])
-    return {"functionIds": list(dict.fromkeys(r.status["functionId"] for r in found))}
+    found = visible.every(reader, call.rows, call.caller, call.options["visibility"])
+    return {"functionIds": list(dict.fromkeys(r.function for r in found))}
 
 
 def versions(reader: Reader, call: Call) -> Answer:

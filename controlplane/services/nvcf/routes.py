@@ -22,6 +22,7 @@ from controlplane.registries import THROW
 from controlplane.services.nvcf import checks, errors, requests, spec
 from controlplane.services.nvcf.calls import Answer, Call
 from controlplane.services.nvcf.endpoints import ENDPOINTS, OPTIONS, Endpoint
+from controlplane.services.nvcf.rows import Rows
 from controlplane.state.protocol import Reader
 
 # Names in paths that are no UUIDs.
@@ -34,6 +35,7 @@ class Context(NamedTuple):
 
     engine: Engine
     credentials: Credentials
+    rows: Rows
     # Asks registries for artifacts, where that is wanted.
     live: Live | None = None
     registry_check: str = THROW
@@ -82,7 +84,8 @@ async def _answered(
     ids = {n: v if n in _WORDS else requests.uuid(v, n) for n, v in names.items()}
     options = {name: OPTIONS[name](req) for name in endpoint.options}
     body = None if endpoint.body is None else await requests.body(req, endpoint.body)
-    call = Call(caller, ids, options, body, context.engine.vault, context.registry_check)
+    vault, mode = context.engine.vault, context.registry_check
+    call = Call(caller, ids, options, body, vault, context.rows, mode)
     if endpoint.read is not None:
         return await context.engine.read(lambda reader: _encoded(_read(reader, endpoint, call)))
     if context.live is not None and endpoint.pulls is not None:
@@ -117,4 +120,4 @@ def _change(changes: Changes, endpoint: Endpoint, call: Call) -> Answer:
 
 
 def _encoded(answer: Answer) -> bytes | None:
-    return None if answer is None else bodies.compact(answer)
+    return answer if answer is None or isinstance(answer, bytes) else bodies.compact(answer)

@@ -11,6 +11,7 @@ from controlplane.registries import THROW
 from controlplane.services.nvcf import spec
 from controlplane.services.nvcf.endpoints import BASE
 from controlplane.services.nvcf.routes import Context, routes
+from controlplane.services.nvcf.rows import Rows
 
 
 def service(
@@ -18,5 +19,5 @@ def service(
 ) -> Service:
     """`mode` says what happens to artifacts that accounts cannot pull as far as is known here;
     `live` asks registries themselves."""
-    context = Context(engine, credentials, live, mode)
+    context = Context(engine, credentials, Rows(), live, mode)
     return Service(routes(context), spec.SCHEMAS, (BASE,), DIALECT, limited=False)

@@ -20,6 +20,7 @@ from controlplane.services.nvcf.lookups import (
     by_version,
     parties,
 )
+from controlplane.services.nvcf.rows import Row, Rows
 from controlplane.state.protocol import Reader, Resource
 
 PUBLIC, PRIVATE, AUTHORIZED = VISIBILITIES = ("public", "private", "authorized")
@@ -47,19 +48,31 @@ def permitted(r: Resource, caller: Caller) -> bool:
     return public or permits(caller.grants, target(r, caller.account))
 
 
-def every(reader: Reader, caller: Caller, wanted: frozenset[str]) -> list[Resource]:
+def every(reader: Reader, rows: Rows, caller: Caller, wanted: frozenset[str]) -> list[Row]:
     """The versions that a caller sees, each once: public, own, then those that others share."""
-    found: dict[str, Resource] = {}
-    lookups = {
-        PUBLIC: by_party(EVERYBODY),
-        PRIVATE: by_account(caller.account),
-        AUTHORIZED: by_party(caller.account),
-    }
-    for word in VISIBILITIES:
-        if word in wanted:
-            some = _existing(reader.find(FUNCTIONS, lookups[word]))
-            found.update((r.address, r) for r in some if visibility(r, caller.account) == word)
-    return [r for r in found.values() if permitted(r, caller)]
+    found: dict[str, Row] = {}
+    account = caller.account
+    if PUBLIC in wanted:
+        found.update((r.address, r) for r in rows.find(reader, by_party(EVERYBODY)))
+    if PRIVATE in wanted:
+        mine = [r for r in rows.find(reader, by_account(account)) if not r.public]
+        found.update((r.address, r) for r in _permitted(mine, caller, own=True))
+    if AUTHORIZED in wanted:
+        shared = rows.find(reader, by_party(account))
+        theirs = [r for r in shared if not r.public and r.account != account]
+        found.update((r.address, r) for r in _permitted(theirs, caller, own=False))
+    return list(found.values())
+
+
+def _permitted(found: list[Row], caller: Caller, *, own: bool) -> list[Row]:
+    """Those that the resources of a caller cover: asked once where they cover everything."""
+    if permits(caller.grants, target_of(_ANY, _ANY, own=own)):
+        return found
+    return [r for r in found if permits(caller.grants, target_of(r.function, r.version, own=own))]
+
+
+# No function is called so: who may touch it may touch all.
+_ANY = "any"
 
 
 def _existing(found: Iterable[Resource]) -> list[Resource]:
