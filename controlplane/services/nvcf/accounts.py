@@ -12,7 +12,7 @@ from controlplane.registries import CREDENTIALS
 from controlplane.services.nvcf import answers, checks, compile, errors  # noqa: A004
 from controlplane.services.nvcf.calls import Answer, Call
 from controlplane.services.nvcf.lookups import FUNCTIONS, TELEMETRIES, by_account
-from controlplane.services.nvcf.models import MAX_INT
+from controlplane.services.nvcf.scalars import MAX_INT
 from controlplane.state.protocol import Reader, Resource
 
 _NAME = re.compile(NAME_PATTERN.removesuffix("$"))

@@ -10,13 +10,12 @@ from pydantic import BaseModel
 from controlplane import secretrefs
 from controlplane.kinds import Spec
 from controlplane.plan.effects import secret_name
+from controlplane.services.nvcf.deployment_models import DeploymentSpec
+from controlplane.services.nvcf.extra_models import CreateTelemetryRequest, TelemetrySpec
 from controlplane.services.nvcf.models import (
     CreateFunctionRequest,
-    CreateTelemetryRequest,
-    DeploymentSpec,
     FunctionSpec,
     SecretBody,
-    TelemetrySpec,
     secret_text,
 )
 from controlplane.state.protocol import Transaction

@@ -19,6 +19,7 @@ from controlplane.services.nvcf import (
     visible,
 )
 from controlplane.services.nvcf.calls import Answer, Call
+from controlplane.services.nvcf.deployment_models import GpuSpecification, GpuSpecificationUpdate
 from controlplane.services.nvcf.kinds import deployment_status
 from controlplane.services.nvcf.lookups import (
     DEPLOYMENTS,
@@ -26,7 +27,6 @@ from controlplane.services.nvcf.lookups import (
     by_account,
     by_deployment,
 )
-from controlplane.services.nvcf.models import GpuSpecification, GpuSpecificationUpdate
 from controlplane.state.protocol import Json, Reader, Resource
 
 

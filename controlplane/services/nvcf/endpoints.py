@@ -11,7 +11,9 @@ from pydantic import BaseModel
 from controlplane.access.scopes import ADMIN_PREFIX
 from controlplane.services.nvcf import (
     accounts,
+    deployment_models,
     deployments,
+    extra_models,
     functions,
     models,
     queues,
@@ -100,11 +102,12 @@ def _of_deployments() -> Iterator[Endpoint]:
                    deployments.get)  # fmt: skip
     yield Endpoint(
         "post", path, "Deploy a version", _DEPLOY, "deployment",
-        change=deployments.create, body=models.DeploymentRequest, pulls=deployments.pulls,
+        change=deployments.create, body=deployment_models.DeploymentRequest,
+        pulls=deployments.pulls,
     )  # fmt: skip
     yield Endpoint(
         "put", path, "Change the numbers of a deployment", _DEPLOY, "deployment",
-        change=deployments.put, body=models.DeploymentUpdateRequest,
+        change=deployments.put, body=deployment_models.DeploymentUpdateRequest,
     )  # fmt: skip
     yield Endpoint(
         "delete", path, "Undeploy a version", _DEPLOY, "function",
@@ -114,7 +117,7 @@ def _of_deployments() -> Iterator[Endpoint]:
     yield Endpoint(
         "patch", f"{_D}/gpu-specifications/{{gpuSpecId}}", "Change a GPU specification",
         _DEPLOY, "gpuSpecification",
-        change=deployments.patch, body=models.GpuSpecificationPatch,
+        change=deployments.patch, body=deployment_models.GpuSpecificationPatch,
     )  # fmt: skip
 
 
@@ -134,7 +137,7 @@ def _of_extras() -> Iterator[Endpoint]:
     )  # fmt: skip
     yield Endpoint(
         "put", "/secrets/telemetries/{telemetryId}", "Put the secret of a telemetry", _SECRETS,
-        change=secrets.of_telemetry, body=models.UpdateTelemetrySecretRequest,
+        change=secrets.of_telemetry, body=extra_models.UpdateTelemetrySecretRequest,
     )  # fmt: skip
     yield Endpoint(
         "put", f"/ratelimit{_V}", "Put the rate limit of a version", _UPDATE,
@@ -150,7 +153,7 @@ def _of_telemetries() -> Iterator[Endpoint]:
                    telemetries.listed)  # fmt: skip
     yield Endpoint(
         "post", "/telemetries", "Create a telemetry", _TELEMETRIES, "telemetry",
-        change=telemetries.create, body=models.CreateTelemetryRequest,
+        change=telemetries.create, body=extra_models.CreateTelemetryRequest,
     )  # fmt: skip
     yield Endpoint("get", one, "A telemetry", _TELEMETRIES, "telemetry", telemetries.get)
     yield Endpoint("delete", one, "Delete a telemetry", _TELEMETRIES, change=telemetries.delete)
@@ -162,17 +165,17 @@ def _of_sharing() -> Iterator[Endpoint]:
         yield Endpoint("get", path, f"Who may use {what}", _SHARE, "function", sharing.get)
         yield Endpoint(
             "post", path, f"Say who may use {what}", _SHARE, "function",
-            change=sharing.put, body=models.AuthorizeRequest,
+            change=sharing.put, body=extra_models.AuthorizeRequest,
         )  # fmt: skip
         yield Endpoint("delete", path, f"Let nobody else use {what}", _SHARE, "function",
                        change=sharing.clear)  # fmt: skip
         yield Endpoint(
             "patch", f"{path}/add", f"Let an account use {what}", _SHARE, "function",
-            change=sharing.add, body=models.AuthorizePartyRequest,
+            change=sharing.add, body=extra_models.AuthorizePartyRequest,
         )  # fmt: skip
         yield Endpoint(
             "patch", f"{path}/remove", f"No longer let an account use {what}", _SHARE, "function",
-            change=sharing.remove, body=models.AuthorizePartyRequest,
+            change=sharing.remove, body=extra_models.AuthorizePartyRequest,
         )  # fmt: skip
 
 
@@ -182,20 +185,20 @@ def _of_accounts() -> Iterator[Endpoint]:
     yield Endpoint("get", one, "An account", _SETUP, "account", accounts.get)
     yield Endpoint(
         "post", one, "Create an account", _SETUP, "account",
-        change=accounts.create, body=models.CreateAccountRequest,
+        change=accounts.create, body=extra_models.CreateAccountRequest,
     )  # fmt: skip
     yield Endpoint(
         "patch", one, "Change an account", _SETUP, "account",
-        change=accounts.update, body=models.UpdateAccountRequest,
+        change=accounts.update, body=extra_models.UpdateAccountRequest,
     )  # fmt: skip
     yield Endpoint("delete", one, "Delete an account", _SETUP, change=accounts.delete)
     yield Endpoint(
         "patch", f"{clients}/associate", "Let clients act for an account", _SETUP, "account",
-        change=accounts.associate, body=models.ClientsRequest,
+        change=accounts.associate, body=extra_models.ClientsRequest,
     )  # fmt: skip
     yield Endpoint(
         "patch", f"{clients}/disassociate", "No longer let clients act for an account", _SETUP,
-        "account", change=accounts.disassociate, body=models.ClientsRequest,
+        "account", change=accounts.disassociate, body=extra_models.ClientsRequest,
     )  # fmt: skip
     yield Endpoint("get", "/clients/{clientId}", "A client", _SETUP, "client", accounts.client)
 

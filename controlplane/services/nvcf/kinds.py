@@ -7,18 +7,19 @@ of its deployment, which the deployment's own changes write there: reading a fun
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 from uuid import UUID
 
 from controlplane import registries
 from controlplane.access import times
 from controlplane.access.kinds import ACCOUNTS
 from controlplane.changes import Changes, observe
-from controlplane.kinds import Kind, Kinds, Lookup, Making, Observation, Spec, table
+from controlplane.kinds import Kind, Kinds, Lookup, Making, Spec, table
 from controlplane.registries import THROW
-from controlplane.services.nvcf import checks, lifecycle
-from controlplane.services.nvcf.lifecycle import ACTIVE, ERROR, INACTIVE
+from controlplane.services.nvcf import checks, instances, lifecycle
+from controlplane.services.nvcf.deployment_models import DeploymentSpec
+from controlplane.services.nvcf.extra_models import TelemetrySpec
+from controlplane.services.nvcf.lifecycle import ERROR, INACTIVE
 from controlplane.services.nvcf.lookups import (
     DEPLOYMENTS,
     FUNCTIONS,
@@ -34,7 +35,7 @@ from controlplane.services.nvcf.lookups import (
     by_version,
     parties,
 )
-from controlplane.services.nvcf.models import DeploymentSpec, FunctionSpec, TelemetrySpec
+from controlplane.services.nvcf.models import FunctionSpec
 from controlplane.state.protocol import Actor, Resource, Transaction
 
 
@@ -133,77 +134,6 @@ def deployment_status(making: Making, mode: str = THROW) -> Spec:
     }
 
 
-def _instances(spec: Spec, status: Spec) -> Mapping[str, Any]:
-    """The minimum of every GPU specification; nothing once everything failed."""
-    if status.get("status") in (None, ERROR, INACTIVE):
-        return {}
-    found = {}
-    for i, gpu in enumerate(spec["deploymentSpecifications"]):
-        what = {k: gpu[k] for k in ("gpu", "instanceType", "backend") if k in gpu}
-        for n in range(gpu["minInstances"]):
-            found[f"{i}.{n}"] = {"function": spec["function"], **what}
-    return found
-
-
-_WORDS = {"running": "RUNNING", "starting": "STARTING", "failed": "ERRORED"}
-
-
-def _observed(seen: Observation) -> Spec:
-    """The status after a look at the instances (5.7)."""
-    before = seen.status
-    if before.get("status") in (None, ERROR, INACTIVE):
-        return before
-    counts = [_seen(i, gpu, seen) for i, gpu in enumerate(seen.spec["deploymentSpecifications"])]
-    state = lifecycle.after(before["status"], counts)
-    errors = [] if state == ACTIVE else [_error(i, seen) for i in seen.instances if _failed(i)]
-    kept = {k: v for k, v in before.items() if k not in ("healthInfo", "instances")}
-    found = {**kept, "status": state}
-    if errors:
-        found["healthInfo"] = errors
-    if state == ERROR:
-        return {**found, "lastUpdatedAt": seen.now}
-    if seen.instances:
-        known = {i["id"]: i for i in before.get("instances", ())}
-        found["instances"] = [_instance(i, known, seen) for i in seen.instances]
-    return found
-
-
-def _seen(index: int, gpu: Spec, seen: Observation) -> lifecycle.Seen:
-    states = [i["state"] for i in seen.instances if int(i["name"].partition(".")[0]) == index]
-    return lifecycle.Seen(
-        gpu["minInstances"], *(states.count(s) for s in ("running", "starting", "failed"))
-    )
-
-
-def _failed(instance: Spec) -> bool:
-    return bool(instance["state"] == "failed")
-
-
-def _gpu(instance: Spec, seen: Observation) -> Spec:
-    found: Spec = seen.spec["deploymentSpecifications"][int(instance["name"].partition(".")[0])]
-    return found
-
-
-def _error(instance: Spec, seen: Observation) -> dict[str, Any]:
-    gpu = _gpu(instance, seen)
-    shown = {k: gpu[k] for k in ("gpu", "backend", "instanceType") if k in gpu}
-    return {**shown, "error": instance.get("reason") or "the instance failed"}
-
-
-def _instance(instance: Spec, known: Mapping[str, Spec], seen: Observation) -> dict[str, Any]:
-    """An instance as answers show it; its times change when its state does."""
-    before = known.get(instance["id"], {})
-    state = _WORDS[instance["state"]]
-    same = before.get("state") == state
-    return {
-        "id": instance["id"],
-        "name": instance["name"],
-        "state": state,
-        "createdAt": before.get("createdAt", seen.now),
-        "updatedAt": before["updatedAt"] if same else seen.now,
-    }
-
-
 def _after_deployment(tx: Transaction, kinds: Kinds, deployment: Resource, there: bool) -> None:
     """Put the state of a deployment on its function."""
     spec = deployment.spec or {}
@@ -268,8 +198,8 @@ KINDS = table(
         follows=frozenset({"function"}),
         lookups=_deployment_lookups,
         status=deployment_status,
-        instances=_instances,
-        observed=_observed,
+        instances=instances.wanted,
+        observed=instances.observed,
         after=_after_deployment,
     ),
     Kind(

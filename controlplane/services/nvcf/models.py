@@ -1,145 +1,47 @@
-"""What may be said of functions, deployments and telemetries (contract 4.2, 5.2 and 17).
+"""What may be said of functions (contract 4.2 and 4.5).
 
 One set of models for manifests and for requests: manifests are refused for unknown keys, requests
-are validated with `extra="ignore"`. Rules over several fields say "whole" as their type.
+are validated with `extra="ignore"`.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from aicr import jsonio
 from aicr.models import Model
-from controlplane import durations
 from controlplane.access.bootstrap import ACCOUNT
-
-# Types of errors: a field breaks a rule; fields break one together; it cannot be read at all.
-BEAN, WHOLE, UNREADABLE = "bean", "whole", "unreadable"
-MAX_INT = 2**31 - 1
-NO_NAME = "'name' cannot be empty/null in the create function payload"
-_FUNCTION_NAME = re.compile(r"[a-z0-9A-Z][a-z0-9A-Z\-_]*")
-# Characters that no URI has (RFC 2396, as java.net.URI reads it).
-_NO_URI = re.compile(r'[\s\x00-\x1f\x7f"<>\\^`{|}\x80-\x9f]|%(?![0-9A-Fa-f]{2})')
-_RATE = r"[1-9]\d*-[{units}]"
-
-
-def bean(words: str) -> PydanticCustomError:
-    return PydanticCustomError(BEAN, "{words}", {"words": words})
-
-
-def whole(words: str) -> PydanticCustomError:
-    return PydanticCustomError(WHOLE, "{words}", {"words": words})
-
-
-def unreadable(words: str) -> PydanticCustomError:
-    return PydanticCustomError(UNREADABLE, "{words}", {"words": words})
-
-
-# --------------------------------------------------------------------------- words and numbers
-
-
-def _uri(text: str) -> str:
-    if _NO_URI.search(text):
-        raise unreadable("must be a URI")
-    return text
-
-
-def _not_blank(text: str) -> str:
-    if not text.strip():
-        raise bean("must not be blank")
-    return text
-
-
-def _distinct(values: list[Any]) -> list[Any]:
-    """A set in the order in which it was said."""
-    return list({jsonio.canonical(v) if isinstance(v, dict) else v: v for v in values}.values())
-
-
-def _few_tags(values: list[str]) -> list[str]:
-    found: list[str] = _distinct(values)
-    if len(found) > 64:
-        raise bean("size must be between 0 and 64")
-    return found
-
-
-def _function_name(text: str) -> str:
-    if not text:
-        raise bean(NO_NAME)
-    if len(text) > 128 or not _FUNCTION_NAME.fullmatch(text):
-        raise bean("must be 1 to 128 letters, digits, '-' and '_', the first no '-' or '_'")
-    return text
-
-
-def _duration(text: str) -> str:
-    try:
-        return durations.text(durations.parse(text))
-    except ValueError as e:
-        raise unreadable(str(e)) from None
-
-
-def _folded(*known: str) -> BeforeValidator:
-    """Words without regard to case, in their canonical spelling."""
-    canonical = {word.upper(): word for word in known}
-
-    def fold(value: Any) -> Any:
-        return canonical.get(value.upper(), value) if isinstance(value, str) else value
-
-    return BeforeValidator(fold)
-
-
-def _routing(value: Any) -> Any:
-    return value.lower().replace("_", "-") if isinstance(value, str) else value
-
-
-def is_rate(text: str, units: str) -> bool:
-    """`100-S, 1000-M`: amounts per unit, each unit once."""
-    one = _RATE.format(units=units)
-    if not re.fullmatch(rf"{one}(,\s*{one})*", text, re.ASCII):
-        return False
-    said = re.findall(r"-([A-Z])", text)
-    return len(said) == len(set(said))
-
-
-def _rate(units: str) -> AfterValidator:
-    def check(text: str) -> str:
-        if not is_rate(text, units):
-            raise bean(f"must be a rate such as 100-S, units {' '.join(units)}, each at most once")
-        return text
-
-    return AfterValidator(check)
-
-
-Uri = Annotated[str, AfterValidator(_uri)]
-NotBlank = Annotated[str, AfterValidator(_not_blank)]
-Duration = Annotated[str, AfterValidator(_duration)]
-Int = Annotated[int, Field(ge=-MAX_INT - 1, le=MAX_INT)]
-Positive = Annotated[int, Field(gt=0, le=MAX_INT)]
-NotNegative = Annotated[int, Field(ge=0, le=MAX_INT)]
-Texts = Annotated[list[str], AfterValidator(_distinct)]
-Tag = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9\-_:=]+$", max_length=128)]
-Tags = Annotated[list[Tag], AfterValidator(_few_tags)]
-Description = Annotated[str, StringConstraints(max_length=256)]
-Rate = Annotated[str, _rate("SMHD")]
-TokenRate = Annotated[str, _rate("SMHDW")]
-SecretName = Annotated[
-    str, StringConstraints(pattern=r"^[a-z0-9A-Z][a-z0-9A-Z_.\-]*$", max_length=48)
-]
-FunctionName = Annotated[str, AfterValidator(_function_name)]
-
-
-# --------------------------------------------------------------------------- parts of functions
+from controlplane.services.nvcf.scalars import (
+    Description,
+    Duration,
+    FunctionName,
+    Int,
+    NotBlank,
+    Positive,
+    Rate,
+    SecretName,
+    Tags,
+    Texts,
+    TokenRate,
+    Uri,
+    bean,
+    distinct,
+    folded,
+    not_blank,
+    routing_word,
+    unreadable,
+    whole,
+)
 
 
 class Health(Model):
     """How it is found out whether an instance is well."""
 
-    protocol: Annotated[Literal["HTTP", "gRPC"], _folded("HTTP", "gRPC")]
-    uri: Annotated[Uri, AfterValidator(_not_blank)]
+    protocol: Annotated[Literal["HTTP", "gRPC"], folded("HTTP", "gRPC")]
+    uri: Annotated[Uri, AfterValidator(not_blank)]
     port: Positive
     timeout: Duration
     expectedStatusCode: Int
@@ -163,7 +65,7 @@ Routing = Annotated[
         "groq-multiregion",
         "pulsar-multiregion",
     ],
-    BeforeValidator(_routing),
+    BeforeValidator(routing_word),
 ]
 
 
@@ -197,7 +99,7 @@ class RateLimit(Model):
     """How often a function may be invoked: amounts such as `100-S, 1000-M`."""
 
     rateLimit: Rate | None = None
-    exemptedNcaIds: Annotated[list[str], AfterValidator(_distinct), Field(max_length=32)] | None = (
+    exemptedNcaIds: Annotated[list[str], AfterValidator(distinct), Field(max_length=32)] | None = (
         None
     )
     perNcaIdRate: Annotated[dict[str, Rate], Field(max_length=32)] | None = None
@@ -265,11 +167,11 @@ class FunctionBody(Model):
     resources: list[Artifact] | None = None
     helmChart: Uri | None = None
     helmChartServiceName: str | None = None
-    apiBodyFormat: Annotated[Literal["PREDICT_V2", "CUSTOM"], _folded("PREDICT_V2", "CUSTOM")] = (
+    apiBodyFormat: Annotated[Literal["PREDICT_V2", "CUSTOM"], folded("PREDICT_V2", "CUSTOM")] = (
         "CUSTOM"
     )
     functionType: Annotated[
-        Literal["DEFAULT", "STREAMING", "LLM"], _folded("DEFAULT", "STREAMING", "LLM")
+        Literal["DEFAULT", "STREAMING", "LLM"], folded("DEFAULT", "STREAMING", "LLM")
     ] = "DEFAULT"
     tags: Tags | None = None
     description: Description | None = None
@@ -410,226 +312,3 @@ class UpdateSecretsRequest(Model):
 
 class RateLimitRequest(Model):
     rateLimit: RateLimit
-
-
-# --------------------------------------------------------------------------- deployments
-
-
-class Stickiness(Model):
-    size: Duration
-    threshold: Duration
-
-    @model_validator(mode="after")
-    def _together(self) -> Self:
-        size = durations.parse(self.size)
-        if size > durations.parse("PT1H"):
-            raise bean("size must be at most PT1H")
-        if durations.parse(self.threshold) >= size:
-            raise bean("threshold must be less than size")
-        return self
-
-
-class _Scale(Model):
-    metric: str | None = None
-    threshold: NotNegative
-    stickiness: Stickiness | None = None
-
-
-class ScaleUp(_Scale):
-    factor: Annotated[float, Field(gt=1.0, allow_inf_nan=False)]
-
-
-class ScaleDown(_Scale):
-    factor: Annotated[float, Field(gt=0.0, lt=1.0, allow_inf_nan=False)]
-
-
-class Autoscaling(Model):
-    scaleUpDetails: ScaleUp | None = None
-    scaleDownDetails: ScaleDown | None = None
-
-
-class KubernetesType(Model):
-    group: str
-    version: str
-    kind: str
-
-
-class HelmValidationPolicy(Model):
-    name: Annotated[Literal["Default", "Unrestricted"], _folded("Default", "Unrestricted")]
-    extraKubernetesTypes: Annotated[list[KubernetesType], Field(min_length=1)] | None = None
-
-
-class GpuSpecification(Model):
-    """What one part of a deployment runs on, and how many instances of it."""
-
-    gpu: NotBlank
-    backend: str | None = None
-    maxInstances: Positive
-    minInstances: NotNegative
-    instanceType: NotBlank
-    clusters: Texts | None = None
-    regions: Texts | None = None
-    attributes: Texts | None = None
-    availabilityZones: list[str] | None = None
-    maxRequestConcurrency: Annotated[int, Field(ge=1, le=16384)] = 1
-    preferredOrder: Annotated[int, Field(ge=1, le=99)] = 1
-    configuration: dict[str, Any] | None = None
-    helmValidationPolicy: HelmValidationPolicy | None = None
-    autoscalingConfiguration: Autoscaling | None = None
-
-    @model_validator(mode="after")
-    def _together(self) -> Self:
-        if self.minInstances > self.maxInstances:
-            raise whole("minInstances cannot be more than maxInstances")
-        if (self.backend or "").strip() and self.clusters:
-            raise whole("backend and clusters exclude each other")
-        return self
-
-
-class DeploymentRequest(Model):
-    deploymentSpecifications: Annotated[list[GpuSpecification], Field(min_length=1)]
-
-
-class DeploymentSpec(DeploymentRequest):
-    """A deployment of one version of a function."""
-
-    function: str = Field(description="Name of the nvcf.functions that it deploys.")
-
-
-class GpuSpecificationUpdate(Model):
-    """An entry of the deprecated PUT (contract 5.4)."""
-
-    gpuSpecificationId: str | None = None
-    gpu: str | None = None
-    backend: str | None = None
-    clusters: Texts | None = None
-    maxInstances: Positive
-    minInstances: NotNegative
-    instanceType: str | None = None
-    maxRequestConcurrency: Annotated[int, Field(ge=1, le=16384)] | None = None
-
-    @model_validator(mode="after")
-    def _together(self) -> Self:
-        if self.minInstances > self.maxInstances:
-            raise whole("minInstances cannot be more than maxInstances")
-        return self
-
-
-class DeploymentUpdateRequest(Model):
-    deploymentSpecifications: Annotated[list[GpuSpecificationUpdate], Field(min_length=1)]
-
-
-_POLICIES = ("CUSTOM_CONFIGURATION", "PLATFORM_CONFIGURATION")
-
-
-class GpuSpecificationPatch(Model):
-    """What PATCH takes (contract 5.5)."""
-
-    maxInstances: Positive | None = None
-    minInstances: NotNegative | None = None
-    autoscalingConfiguration: Autoscaling | None = None
-    autoscalingConfigurationPolicy: (
-        Annotated[Literal["CUSTOM_CONFIGURATION", "PLATFORM_CONFIGURATION"], _folded(*_POLICIES)]
-        | None
-    ) = None
-
-    @model_validator(mode="after")
-    def _one(self) -> Self:
-        if not self.model_fields_set:
-            raise whole("")
-        return self
-
-
-# --------------------------------------------------------------------------- telemetries
-
-PROVIDERS = (
-    "PROMETHEUS", "GRAFANA_CLOUD", "SPLUNK", "DATADOG", "SERVICENOW", "KRATOS", "KRATOS_THANOS",
-    "TIMESTREAM", "VICTORIAMETRICS", "AZURE_MONITOR", "OTEL_COLLECTOR",
-)  # fmt: skip
-TelemetryType = Annotated[
-    Literal["LOGS", "METRICS", "TRACES"], _folded("LOGS", "METRICS", "TRACES")
-]
-
-
-class TelemetryBody(Model):
-    endpoint: Annotated[Uri, AfterValidator(_not_blank)]
-    protocol: Annotated[Literal["HTTP", "GRPC"], _folded("HTTP", "GRPC")]
-    provider: Annotated[
-        Literal[
-            "PROMETHEUS",
-            "GRAFANA_CLOUD",
-            "SPLUNK",
-            "DATADOG",
-            "SERVICENOW",
-            "KRATOS",
-            "KRATOS_THANOS",
-            "TIMESTREAM",
-            "VICTORIAMETRICS",
-            "AZURE_MONITOR",
-            "OTEL_COLLECTOR",
-        ],
-        _folded(*PROVIDERS),
-    ]
-    types: Annotated[list[TelemetryType], AfterValidator(_distinct), Field(min_length=1)]
-
-
-class CreateTelemetryRequest(TelemetryBody):
-    secret: SecretBody
-
-
-class TelemetrySpec(TelemetryBody):
-    """Where functions send logs, metrics or traces."""
-
-    account: str = Field(default=ACCOUNT, description="The account that it belongs to.")
-    name: SecretName = Field(description="What the API calls it: the name of its secret.")
-    secret: str = Field(description="env:NAME, file:PATH or store:NAME.")
-
-
-class UpdateTelemetrySecretRequest(Model):
-    secret: SecretBody
-
-
-# --------------------------------------------------------------------------- sharing, accounts
-
-
-class Party(Model):
-    ncaId: NotBlank
-
-
-class AuthorizeRequest(Model):
-    authorizedParties: Annotated[list[Party], Field(min_length=1)]
-
-
-class AuthorizePartyRequest(Model):
-    authorizedParty: Party
-
-
-AccountName = Annotated[str, StringConstraints(min_length=4, max_length=36)]
-Few = Annotated[int, Field(ge=0, le=50)]
-
-
-class AccountBody(Model):
-    """An account's name and bounds (contract 17)."""
-
-    name: AccountName | None = None
-    adminClientIds: Texts | None = None
-    maxFunctionsAllowed: NotNegative | None = None
-    maxTasksAllowed: NotNegative | None = None
-    maxTelemetriesAllowed: Few | None = None
-    maxRegistryCredentialsAllowed: Few | None = None
-
-
-class CreateAccountRequest(AccountBody):
-    """An account to be."""
-
-
-class UpdateAccountRequest(AccountBody):
-    @model_validator(mode="after")
-    def _one(self) -> Self:
-        if not self.model_fields_set:
-            raise whole("")
-        return self
-
-
-class ClientsRequest(Model):
-    clientIds: Annotated[Texts, Field(min_length=1)]

@@ -15,7 +15,7 @@ from aicr.errors import InvalidRequest
 from controlplane.http import bodies
 from controlplane.http.problems import Problem, Refused
 from controlplane.services.nvcf import errors
-from controlplane.services.nvcf.models import NO_NAME, UNREADABLE, WHOLE
+from controlplane.services.nvcf.scalars import NO_NAME, UNREADABLE, WHOLE
 
 T = TypeVar("T", bound=BaseModel)
 _JSON = re.compile(r"application/([-.\w]+\+)?json\Z", re.I)

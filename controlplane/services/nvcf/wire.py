@@ -6,13 +6,13 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
+from controlplane.services.nvcf.deployment_models import GpuSpecification
+from controlplane.services.nvcf.extra_models import Party
 from controlplane.services.nvcf.models import (
     Artifact,
     FunctionModel,
-    GpuSpecification,
     Health,
     LlmInvocationConfig,
-    Party,
     RateLimit,
     Telemetries,
     Variable,

@@ -84,6 +84,10 @@ def test_a_life(nvcf: Nvcf, runtime: Simulated, turn: Any, clock: Clock) -> None
     nvcf.good("PATCH", path, {"minInstances": 1})
     clock.now = 30
     turn()
+    turn()
+    assert nvcf.get(f)["status"] == "ACTIVE"
+    nvcf.good("PATCH", path, {"maxInstances": 1})
+    turn()
     assert (len(ids(runtime, d)), nvcf.get(f)["status"]) == (1, "ACTIVE")
 
     nvcf.good("DELETE", deployed(f))
