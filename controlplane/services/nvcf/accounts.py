@@ -11,7 +11,7 @@ from controlplane.changes import Changes
 from controlplane.registries import CREDENTIALS
 from controlplane.services.nvcf import answers, checks, compile, errors  # noqa: A004
 from controlplane.services.nvcf.calls import Answer, Call
-from controlplane.services.nvcf.lookups import FUNCTIONS, TELEMETRIES, by_account
+from controlplane.services.nvcf.lookups import FUNCTIONS, TELEMETRIES, account_of, by_account
 from controlplane.services.nvcf.scalars import MAX_INT
 from controlplane.state.protocol import Reader, Resource
 
@@ -82,7 +82,7 @@ def _associate(changes: Changes, name: str, account: str) -> None:
     known = changes.tx.get(f"{CLIENTS}.{name}")
     if known is None:
         changes.create(f"{CLIENTS}.{name}", {"account": account})
-    elif (known.spec or {})["account"] != account:
+    elif account_of(known.spec or {}) != account:
         raise errors.taken(f"Client id '{name}' belongs to another account")
 
 
@@ -90,7 +90,7 @@ def disassociate(changes: Changes, call: Call) -> Answer:
     found = checks.account(changes.tx, call.ids["ncaId"])
     for name in call.body.clientIds:
         known = changes.tx.get(f"{CLIENTS}.{name}")
-        if known is None or (known.spec or {})["account"] != call.ids["ncaId"]:
+        if known is None or account_of(known.spec or {}) != call.ids["ncaId"]:
             raise errors.no_client(name)
         changes.delete(known)
     return _answer(found)

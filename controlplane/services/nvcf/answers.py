@@ -7,7 +7,7 @@ from typing import Any
 
 from controlplane.access import times
 from controlplane.kinds import Spec
-from controlplane.services.nvcf.lookups import FUNCTIONS, TELEMETRY_FIELDS
+from controlplane.services.nvcf.lookups import FUNCTIONS, TELEMETRY_FIELDS, account_of
 from controlplane.state.protocol import Resource
 
 Answer = dict[str, Any]
@@ -73,11 +73,11 @@ def function(
 ) -> Answer:
     """A version as an account sees it: of foreign ones only what it needs to invoke them."""
     spec, status = r.spec or {}, r.status
-    foreign = spec["account"] != account
+    foreign = account_of(spec) != account
     checked = health(spec)
     body: Answer = {
         "id": status["functionId"],
-        "ncaId": spec["account"],
+        "ncaId": account_of(spec),
         "versionId": status["versionId"],
         "name": spec["name"],
         "status": status["status"],
@@ -208,7 +208,7 @@ def telemetry(r: Resource) -> Answer:
 
 def sharing(r: Resource, parties: Iterable[str], *, version: bool) -> Answer:
     """Who may use a function, or a version of it."""
-    body: Answer = {"id": r.status["functionId"], "ncaId": (r.spec or {})["account"]}
+    body: Answer = {"id": r.status["functionId"], "ncaId": account_of(r.spec or {})}
     if version:
         body["versionId"] = r.status["versionId"]
     return {**body, "authorizedParties": [{"ncaId": account} for account in parties]}
@@ -229,7 +229,7 @@ def account(r: Resource, name: str, defaults: Mapping[str, int]) -> Answer:
 
 def client(r: Resource, name: str) -> Answer:
     spec = r.spec or {}
-    body: Answer = {"clientId": name, "ncaId": spec["account"]}
+    body: Answer = {"clientId": name, "ncaId": account_of(spec)}
     _put(body, spec, "description")
     return body
 

@@ -20,6 +20,7 @@ from controlplane.services.nvcf.lookups import (
     DEPLOYMENTS,
     FUNCTIONS,
     TELEMETRIES,
+    account_of,
     by_account,
     by_function,
     by_name,
@@ -55,7 +56,7 @@ def function(reader: Reader, spec: Spec, address: str, *, new: bool) -> None:
         found = reader.get(f"{FUNCTIONS}.{sibling}")
         if found is None or not found.status:
             raise errors.bad(f"versionOf: there is no {FUNCTIONS}.{sibling}")
-        if (found.spec or {})["account"] != spec["account"]:
+        if account_of(found.spec or {}) != account_of(spec):
             raise errors.bad(f"versionOf: {FUNCTIONS}.{sibling} belongs to another account")
         every = reader.find(FUNCTIONS, by_function(found.status["functionId"]))
         siblings(spec, [r for r in every if r.address != address])
@@ -65,8 +66,9 @@ def limit(reader: Reader, spec: Spec) -> None:
     """An account may bound its functions; all versions count, only new functions are refused."""
     if spec.get("versionOf") is not None:
         return
-    owner = spec["account"]
-    most = ((account(reader, owner).spec) or {}).get("maxFunctionsAllowed")
+    owner = account_of(spec)
+    known = reader.get(f"{ACCOUNTS}.{owner}")
+    most = ((known and known.spec) or {}).get("maxFunctionsAllowed")
     if most is not None and len(reader.find(FUNCTIONS, by_account(owner))) >= most:
         raise errors.bad(f"Account '{owner}' has reached its limit of {most} functions")
 
@@ -83,8 +85,8 @@ def telemetries(reader: Reader, spec: Spec) -> dict[str, dict[str, str]]:
     for field, type_ in _TYPES.items():
         if field in named:
             found = reader.get(f"{TELEMETRIES}.{named[field]}")
-            if found is None or (found.spec or {})["account"] != spec["account"]:
-                raise errors.no_telemetry(named[field], spec["account"])
+            if found is None or account_of(found.spec or {}) != account_of(spec):
+                raise errors.no_telemetry(named[field], account_of(spec))
             if type_ not in (found.spec or {})["types"]:
                 raise errors.bad(f"{field}: the telemetry is not of type {type_}")
             ids[field] = str(found.status["telemetryId"])
@@ -94,7 +96,7 @@ def telemetries(reader: Reader, spec: Spec) -> dict[str, dict[str, str]]:
 def telemetry_name(reader: Reader, owner: str, telemetry: str) -> str:
     """The name of the resource of a telemetry. Raises NotFound."""
     for found in reader.find(TELEMETRIES, by_telemetry_id(telemetry)):
-        if (found.spec or {})["account"] == owner:
+        if account_of(found.spec or {}) == owner:
             return found.address.rpartition(f"{TELEMETRIES}.")[2]
     raise errors.no_telemetry(telemetry, owner)
 
@@ -122,11 +124,11 @@ def pullable(reader: Reader, spec: Spec, mode: str = registries.THROW) -> None:
         words = malformed(artifact)
         if words:
             raise errors.bad(words)
-        words = registries.fault(reader, spec["account"], artifact)
+        words = registries.fault(reader, account_of(spec), artifact)
         if words and mode != registries.LOG:
             raise errors.bad(words)
         if words:
-            log("warn", words, account=spec["account"], artifact=artifact.uri)
+            log("warn", words, account=account_of(spec), artifact=artifact.uri)
 
 
 def malformed(artifact: Artifact) -> str:
@@ -213,9 +215,9 @@ def fits(function_spec: Spec, specifications: list[Spec]) -> None:
 def offered(reader: Reader, function_spec: Spec, specifications: list[Spec]) -> None:
     """Every specification asks for what a cluster group of the account has."""
     usage = clusters.CONTAINER if function_spec.get("containerImage") else clusters.DEFAULT
-    groups = clusters.offers(reader, function_spec["account"], usage)
+    groups = clusters.offers(reader, account_of(function_spec), usage)
     if not groups:
-        raise errors.bad(f"No cluster groups for account '{function_spec['account']}'")
+        raise errors.bad(f"No cluster groups for account '{account_of(function_spec)}'")
     for gpu in specifications:
         _offered(groups, gpu)
 

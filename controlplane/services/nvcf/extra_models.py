@@ -10,6 +10,7 @@ from aicr.models import Model
 from controlplane.access.bootstrap import ACCOUNT
 from controlplane.services.nvcf.models import SecretBody
 from controlplane.services.nvcf.scalars import (
+    Account,
     NotBlank,
     NotNegative,
     SecretName,
@@ -57,7 +58,9 @@ class CreateTelemetryRequest(TelemetryBody):
 class TelemetrySpec(TelemetryBody):
     """Where functions send logs, metrics or traces."""
 
-    account: str = Field(default=ACCOUNT, description="The account that it belongs to.")
+    account: Account | None = Field(
+        default=None, description=f"The account that it belongs to; {ACCOUNT} by itself."
+    )
     name: SecretName = Field(description="What the API calls it: the name of its secret.")
     secret: str = Field(description="env:NAME, file:PATH or store:NAME.")
 

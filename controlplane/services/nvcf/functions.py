@@ -16,7 +16,13 @@ from controlplane.services.nvcf import answers, checks, compile, errors, visible
 from controlplane.services.nvcf.calls import Answer, Call
 from controlplane.services.nvcf.checks import LLM
 from controlplane.services.nvcf.lifecycle import INACTIVE
-from controlplane.services.nvcf.lookups import EVERYBODY, FUNCTIONS, TELEMETRY_FIELDS, parties
+from controlplane.services.nvcf.lookups import (
+    EVERYBODY,
+    FUNCTIONS,
+    TELEMETRY_FIELDS,
+    account_of,
+    parties,
+)
 from controlplane.services.nvcf.models import CreateFunctionRequest, UpdateFunctionRequest
 from controlplane.services.nvcf.requests import uuid
 from controlplane.state.protocol import Json, Reader, Resource
@@ -122,7 +128,7 @@ def _with_telemetries(reader: Reader, spec: Json) -> Json:
     if not given:
         return spec
     ids_ = {field: uuid(given[field], field) for field in TELEMETRY_FIELDS if field in given}
-    owner = spec["account"]
+    owner = account_of(spec)
     named = {field: checks.telemetry_name(reader, owner, id_) for field, id_ in ids_.items()}
     return {**spec, "telemetries": named}
 

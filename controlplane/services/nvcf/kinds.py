@@ -25,6 +25,7 @@ from controlplane.services.nvcf.lookups import (
     FUNCTIONS,
     TELEMETRIES,
     TELEMETRY_FIELDS,
+    account_of,
     by_account,
     by_deployment,
     by_function,
@@ -49,11 +50,11 @@ def derived(uid: str, what: str) -> str:
 
 
 def _function_lookups(spec: Spec, status: Spec) -> Iterable[Lookup]:
-    yield by_account(spec["account"])
+    yield by_account(account_of(spec))
     if status:
         yield by_function(status["functionId"])
         yield by_version(status["versionId"])
-    yield from registries.uses(spec["account"], checks.artifacts(spec))
+    yield from registries.uses(account_of(spec), checks.artifacts(spec))
     for account in sorted(parties(spec)):
         yield by_party(account)
     for name in sorted(set((spec.get("telemetries") or {}).values())):
@@ -126,7 +127,7 @@ def deployment_status(making: Making, mode: str = THROW) -> Spec:
         "functionId": found.status["functionId"],
         "versionId": found.status["versionId"],
         "functionName": (found.spec or {})["name"],
-        "account": (found.spec or {})["account"],
+        "account": account_of(found.spec or {}),
         "gpuSpecificationIds": ids,
         "status": first,
         "createdAt": now,
@@ -151,7 +152,7 @@ def _after_deployment(tx: Transaction, kinds: Kinds, deployment: Resource, there
 
 
 def _telemetry_lookups(spec: Spec, status: Spec) -> Iterable[Lookup]:
-    yield by_account(spec["account"])
+    yield by_account(account_of(spec))
     if status:
         yield by_telemetry_id(status["telemetryId"])
 

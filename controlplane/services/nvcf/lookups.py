@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from controlplane.access.bootstrap import ACCOUNT
 from controlplane.kinds import Lookup, Spec
 
 FUNCTIONS, DEPLOYMENTS, TELEMETRIES = "nvcf.functions", "nvcf.deployments", "nvcf.telemetries"
 EVERYBODY = "*"
 TELEMETRY_FIELDS = ("logsTelemetryId", "metricsTelemetryId", "tracesTelemetryId")
+
+
+def account_of(spec: Spec) -> str:
+    """The account that a resource belongs to: what it does not say is the first one."""
+    return str(spec.get("account", ACCOUNT))
 
 
 def by_function(function: str) -> Lookup:

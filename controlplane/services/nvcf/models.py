@@ -15,6 +15,7 @@ from aicr import jsonio
 from aicr.models import Model
 from controlplane.access.bootstrap import ACCOUNT
 from controlplane.services.nvcf.scalars import (
+    Account,
     Description,
     Duration,
     FunctionName,
@@ -253,7 +254,9 @@ class CreateFunctionRequest(FunctionBody):
 class FunctionSpec(FunctionBody):
     """One version of a function. Another `nvcf.functions` with `versionOf` is a further one."""
 
-    account: str = Field(default=ACCOUNT, description="The account that it belongs to.")
+    account: Account | None = Field(
+        default=None, description=f"The account that it belongs to; {ACCOUNT} by itself."
+    )
     versionOf: str | None = Field(
         default=None, description="Name of the nvcf.functions that this is a further version of."
     )

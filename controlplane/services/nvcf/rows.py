@@ -12,7 +12,7 @@ from typing import NamedTuple
 from controlplane.http import bodies
 from controlplane.kinds import Lookup
 from controlplane.services.nvcf import answers
-from controlplane.services.nvcf.lookups import EVERYBODY, FUNCTIONS, parties
+from controlplane.services.nvcf.lookups import EVERYBODY, FUNCTIONS, account_of, parties
 from controlplane.state.protocol import Head, Reader, Resource
 
 # About a kilobyte each.
@@ -40,7 +40,7 @@ class Row(NamedTuple):
 
 def row(r: Resource) -> Row:
     spec, status = r.spec or {}, r.status
-    account = spec["account"]
+    account = account_of(spec)
     shared = parties(spec)
     # Nobody else sees most functions.
     foreign = bodies.compact(answers.function(r, "")) if shared else b""

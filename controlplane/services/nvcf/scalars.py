@@ -10,6 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from aicr import jsonio
 from controlplane import durations
+from controlplane.access.bootstrap import ACCOUNT
 
 # Types of errors: a field breaks a rule; fields break one together; it cannot be read at all.
 BEAN, WHOLE, UNREADABLE = "bean", "whole", "unreadable"
@@ -72,6 +73,11 @@ def _duration(text: str) -> str:
         raise unreadable(str(e)) from None
 
 
+def _unless_first(account: str) -> str | None:
+    """The first account is not said, so that a manifest that names it says what others do."""
+    return None if account == ACCOUNT else account
+
+
 def folded(*known: str) -> BeforeValidator:
     """Words without regard to case, in their canonical spelling."""
     canonical = {word.upper(): word for word in known}
@@ -104,6 +110,7 @@ def _rate(units: str) -> AfterValidator:
     return AfterValidator(check)
 
 
+Account = Annotated[str, AfterValidator(_unless_first)]
 Uri = Annotated[str, AfterValidator(_uri)]
 NotBlank = Annotated[str, AfterValidator(not_blank)]
 Duration = Annotated[str, AfterValidator(_duration)]

@@ -12,6 +12,7 @@ from controlplane.services.nvcf.kinds import telemetry_status
 from controlplane.services.nvcf.lookups import (
     FUNCTIONS,
     TELEMETRIES,
+    account_of,
     by_account,
     by_telemetry,
     by_telemetry_id,
@@ -31,7 +32,7 @@ def owned(reader: Reader, call: Call) -> Resource:
     """The telemetry of the path. Raises NotFound."""
     id_ = call.ids["telemetryId"]
     for found in reader.find(TELEMETRIES, by_telemetry_id(id_)):
-        if (found.spec or {}).get("account") == call.account:
+        if account_of(found.spec or {}) == call.account:
             return found
     raise errors.no_telemetry(id_, call.account)
 

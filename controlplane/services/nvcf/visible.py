@@ -13,6 +13,7 @@ from controlplane.services.nvcf.lookups import (
     DEPLOYMENTS,
     EVERYBODY,
     FUNCTIONS,
+    account_of,
     by_account,
     by_function,
     by_name,
@@ -32,13 +33,13 @@ def visibility(r: Resource, account: str) -> str:
     having = parties(spec)
     if EVERYBODY in having:
         return PUBLIC
-    if spec["account"] == account:
+    if account_of(spec) == account:
         return PRIVATE
     return AUTHORIZED if account in having else ""
 
 
 def target(r: Resource, account: str) -> Target:
-    own = (r.spec or {})["account"] == account
+    own = account_of(r.spec or {}) == account
     return target_of(r.status["functionId"], r.status["versionId"], own=own)
 
 
@@ -88,7 +89,7 @@ def versions(reader: Reader, function: str) -> list[Resource]:
 
 def own_versions(reader: Reader, account: str, function: str) -> list[Resource]:
     """Those of an account. Raises NotFound when there are none."""
-    found = [r for r in versions(reader, function) if (r.spec or {})["account"] == account]
+    found = [r for r in versions(reader, function) if account_of(r.spec or {}) == account]
     if not found:
         raise errors.no_function(function, account)
     return found
@@ -118,7 +119,7 @@ def owned(
     """A version that a caller may change; `public`: one for everybody, too. Raises NotFound,
     Refused 403, or InvalidRequest."""
     found = find(reader, function, version)
-    foreign = found is not None and (found.spec or {})["account"] != caller.account
+    foreign = found is not None and account_of(found.spec or {}) != caller.account
     if found is None or (foreign and visibility(found, caller.account) != PUBLIC):
         raise errors.no_version(function, version, caller.account)
     if not foreign:

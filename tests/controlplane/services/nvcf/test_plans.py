@@ -22,14 +22,6 @@ from tests.controlplane.services.nvcf.conftest import (
     specs,
 )
 
-ACCOUNT_ADDRESS = f"access.accounts.{ACCOUNT}"
-
-
-@pytest.fixture(scope="module")
-def base(nvcf: Nvcf) -> dict[str, Any]:
-    """What every manifest here declares: else plans would destroy it."""
-    return {}
-
 
 def by_name(nvcf: Nvcf, name: str) -> dict[str, Any]:
     """The version of a function that a manifest declares, as requests see it."""
@@ -170,6 +162,11 @@ def test_adoption_by_a_command(nvcf: Nvcf) -> None:
     assert nvcf.get(f)["status"] == "INACTIVE"
 
 
+def test_the_first_account_may_be_named(nvcf: Nvcf) -> None:
+    nvcf.apply({"nvcf.functions.echo": body()})
+    assert nvcf.apply({"nvcf.functions.echo": body(account=ACCOUNT)}) == []
+
+
 def test_protection_stands_for_deployments_too(nvcf: Nvcf) -> None:
     f = nvcf.create()
     nvcf.deploy(f)
@@ -230,3 +227,12 @@ def test_values_of_secrets_are_in_no_message(nvcf: Nvcf) -> None:
     with pytest.raises(AicrError) as caught:
         nvcf.plan({"nvcf.functions.x": body(secrets={"A": "zz-value"})})
     assert "zz-value" not in str(caught.value)
+
+
+def test_without_clusters_nothing_is_deployed(nvcf: Nvcf, monkeypatch: pytest.MonkeyPatch) -> None:
+    from controlplane import clusters
+
+    monkeypatch.setattr(clusters, "offers", lambda *_: [])
+    wanted = {"nvcf.functions.x": body(), "nvcf.deployments.x": {"function": "x", **specs()}}
+    with pytest.raises(InvalidRequest, match="No cluster groups for account 'nvcf-default'"):
+        nvcf.apply(wanted)
