@@ -120,7 +120,7 @@ def _check_text(value: Any, name: str) -> None:
     while stack:
         v = stack.pop()
         if isinstance(v, str):
-            if any("\ud800" <= c <= "\udfff" for c in v):
+            if not v.isascii() and any("\ud800" <= c <= "\udfff" for c in v):
                 raise _refuse(name, 0, 0, "a string holds half of a surrogate pair")
         elif isinstance(v, dict):
             stack.extend(v)

@@ -38,7 +38,6 @@ from controlplane.services.registries import configured
 from controlplane.services.registries.service import service as registry_service
 from controlplane.services.sis import embedded
 from controlplane.services.sis.service import service as sis_service
-from controlplane.state.protocol import Event
 from controlplane.state.sql import is_file, warning
 from controlplane.tail import Tail
 
@@ -133,12 +132,7 @@ class Program:
         local = {hashlib.sha256(token.encode()).digest()}
         found = Credentials(self.engine, bootstrap.prepare(self.engine), local)
         _declare(self.engine, self.settings)
-
-        def heard(event: Event) -> None:
-            if event.address.startswith("access."):
-                found.forget()
-
-        self.tail.listeners.append(heard)
+        self.tail.listeners.append(found.heard)
         self.engine.on_change = self.tail.wake
         return found
 

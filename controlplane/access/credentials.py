@@ -21,7 +21,7 @@ from controlplane.access.scopes import API_KEY, JWT, LOCAL, OWN, held
 from controlplane.access.tokens import BadToken, Claims, Tokens
 from controlplane.engine import Engine
 from controlplane.http.problems import Refused
-from controlplane.state.protocol import Actor, Reader
+from controlplane.state.protocol import Actor, Event, Reader
 
 # Seconds for which an answer counts without asking the store again (contract 2.3).
 LIFE = 60.0
@@ -29,6 +29,8 @@ MAX_ENTRIES = 10_000
 # Longer bearers are nobody's.
 MAX_BEARER = 4096
 _FOREVER = float("inf")
+# Addresses of what credentials are made of.
+_FAMILY = "access."
 
 
 class Caller(NamedTuple):
@@ -80,6 +82,11 @@ class Credentials:
         if asked == self._round:  # else something changed while the store was asked
             self._remember((digest, namespace), caller)
         return caller
+
+    def heard(self, event: Event) -> None:
+        """An event of this or another process."""
+        if event.address.startswith(_FAMILY):
+            self.forget()
 
     def forget(self) -> None:
         """Ask the store again: accounts, clients, users or keys have changed."""

@@ -89,15 +89,15 @@ def user(reader: Reader, owner: str) -> Resource | None:
     return next(iter(reader.find(USERS, by_owner(owner))), None)
 
 
-def is_suspended(reader: Reader, owner: str) -> bool:
-    found = user(reader, owner)
+def is_suspended(found: Resource | None) -> bool:
+    """Whether none of the keys of a user counts."""
     return found is not None and (found.spec or {}).get("status") == SUSPENDED
 
 
 def usable(reader: Reader, value: str, now: datetime) -> Key | None:
     """The key of a value, when it is active and its owner is not suspended."""
     key = with_value(reader, value)
-    if key is None or key.state(now) != ACTIVE or is_suspended(reader, key.owner):
+    if key is None or key.state(now) != ACTIVE or is_suspended(user(reader, key.owner)):
         return None
     return key
 

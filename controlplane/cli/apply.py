@@ -20,6 +20,7 @@ from controlplane.plan.definition import Plan, parse
 @click.argument("file", required=False, metavar="[PLAN]")
 @options.manifest_options
 @options.backend_options
+@options.catalog_option
 @options.prune_option
 @options.full_option
 @options.yes_option

@@ -30,7 +30,9 @@ _BACKEND = (
         help=f"State on this host: a file, or postgresql://… "
         f"(default ${STATE}, else $AICR_HOME/state.db).",
     ),
-    click.option("--data", "data_dir", default=None, metavar="DIR", help="External catalog."),
+)
+catalog_option = click.option(
+    "--data", "data_dir", default=None, metavar="DIR", help="External catalog."
 )
 _MANIFESTS = (
     click.option(
@@ -73,7 +75,7 @@ def _all(options: tuple[Any, ...], command: Command) -> Command:
 
 
 def backend_options(command: Command) -> Command:
-    """Adds --server, --state and --data."""
+    """Adds --server and --state."""
     return _all(_BACKEND, command)
 
 
@@ -87,7 +89,8 @@ class Place(NamedTuple):
 
     server: str | None
     state: str | None
-    data_dir: str | None
+    # Where the catalog is that plans are made with.
+    data_dir: str | None = None
 
 
 @contextmanager

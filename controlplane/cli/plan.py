@@ -19,6 +19,7 @@ CHANGES = 2
 @click.command("plan")
 @options.manifest_options
 @options.backend_options
+@options.catalog_option
 @options.prune_option
 @click.option("--output", "-o", "target", default=None, metavar="FILE", help="Write the plan.")
 @format_option("text", "json", default="text")

@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Iterable
 from functools import lru_cache
 
 from falcon.asgi import Request
 
 from controlplane.http.settings import Network
 
-# What proxies say of whom they speak for.
-_FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Real-IP")
+# What proxies say of whom they speak for, and of themselves.
+_FORWARDED = (
+    "Forwarded",
+    "X-Forwarded-For",
+    "X-Forwarded-Host",
+    "X-Forwarded-Proto",
+    "X-Real-IP",
+    "Via",
+)
+# What browsers say of the page that asks.
+_PAGE = ("Origin", "Sec-Fetch-Site")
 
 
 def client(req: Request, proxies: tuple[Network, ...]) -> str:
@@ -35,15 +45,18 @@ def is_loopback(req: Request, proxies: tuple[Network, ...]) -> bool:
     """Whether a program of this machine sent a request, and nobody else can have made it do so.
 
     A proxy on this machine that is not known to be one would make everybody local, so a request
-    that speaks of forwarding is not; neither is one of a web page, whose browser says its Origin.
+    that speaks of forwarding is not; neither is one of a web page, whose browser says so.
     """
-    if req.get_header("Origin") is not None:
+    if _says(req, _PAGE):
         return False
     if is_in(_peer(req), proxies):
         who = client(req, proxies)
         return who != _peer(req) and _is_own(who)
-    forwarded = any(req.get_header(name) is not None for name in _FORWARDED)
-    return not forwarded and _is_own(_peer(req))
+    return not _says(req, _FORWARDED) and _is_own(_peer(req))
+
+
+def _says(req: Request, names: Iterable[str]) -> bool:
+    return any(req.get_header(name) is not None for name in names)
 
 
 def _peer(req: Request) -> str:

@@ -42,6 +42,8 @@ def by_key(table: Table) -> Select[Any]:
     return select(table).where(column == bindparam("key"))
 
 
+# PostgreSQL's text has none, and an error would end the transaction of others with it.
+_NUL = "\0"
 _META = select(META)
 _FIND = (
     select(RESOURCES)
@@ -97,6 +99,8 @@ class SqlReader:
         return found if found is None or found.exists or deleted else None
 
     def find(self, kind: str, lookup: Lookup) -> list[Resource]:
+        if _NUL in lookup.value:
+            return []
         found = self._rows(_FIND, kind=kind, field=lookup.field, value=lookup.value)
         return [rows.resource(row) for row in found]
 
@@ -144,4 +148,6 @@ class SqlReader:
         return list(self._connection.execute(statement, values).mappings())
 
     def _row(self, table: Table, key: Any) -> Any:
+        if _NUL in key:
+            return None
         return self._connection.execute(by_key(table), {"key": key}).mappings().first()

@@ -45,7 +45,7 @@ def shown(found: Iterable[Key], now: datetime) -> list[Key]:
 
 def check_owner(reader: Reader, owner: str) -> None:
     """Raises Refused 403 when the owner is suspended."""
-    if keys.is_suspended(reader, owner):
+    if keys.is_suspended(keys.user(reader, owner)):
         raise errors.owner_suspended()
 
 

@@ -15,7 +15,9 @@ from controlplane.changes import Changes
 from controlplane.local import open_engine
 from controlplane.state.protocol import Actor
 from tests.conftest import ROOT
+from tests.controlplane.installation import prepared
 
+__all__ = ["prepared"]
 PRODUCTION, STAGING = "examples/production", "examples/staging"
 CLIENT, CLUSTER = "access.clients.research-ci", "aicr.clusters.main"
 
@@ -63,4 +65,14 @@ def shown(ran: Any) -> str:
     text = re.sub(r"sha256:[0-9a-f]{64}", "sha256:DIGEST", text)
     text = re.sub(r"sha256:[0-9a-f]{16}", "sha256:SHORT", text)
     text = re.sub(r"\d{4}-\d\d-\d\dT[\d:.]+Z", "TIME", text)
-    return re.sub(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "UUID", text)
+    text = re.sub(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "UUID", text)
+    return text.replace('uid: "UUID"', "uid: UUID")  # YAML quotes those that could be numbers
+
+
+@pytest.fixture
+def home(prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home after its first start, as AICR_HOME."""
+    path = tmp_path / "home"
+    shutil.copytree(prepared, path)
+    monkeypatch.setenv("AICR_HOME", str(path))
+    return path
