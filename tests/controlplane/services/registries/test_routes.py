@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from typing import Any
 
 import pytest
@@ -21,7 +20,7 @@ from tests.controlplane.services.registries.conftest import (
     encoded,
 )
 
-ANY = str(uuid.uuid4())
+ANY = "00000000-0000-4000-8000-000000000000"
 RECOGNIZED = "/v2/nvcf/recognized-registries"
 ENDPOINTS = [
     ("GET", "registry-credentials", 200),
