@@ -40,11 +40,23 @@ def command_line_reference() -> Iterator[str]:
         command = aicr.get_command(parent, name)
         if command is not None:
             yield _section(f"aicr {name}", command, parent)
+            yield from _below(f"aicr {name}", command, parent)
     yield (
         "\n## Exit codes\n\n0 ok · 1 mistake on the command line (`diff`: there are differences) · "
         "2 invalid input (`diff`: also mistakes) · 3 not found, unknown command · 4 unauthorized · "
         "5 timeout · 6 unavailable · 7 rate limited · 8 internal\n"
     )
+
+
+def _below(title: str, command: click.Command, parent: click.Context) -> Iterator[str]:
+    """The commands of a group."""
+    if not isinstance(command, click.Group):
+        return
+    context = click.Context(command, info_name=title.rsplit(maxsplit=1)[-1], parent=parent)
+    for name in command.list_commands(context):
+        below = command.get_command(context, name)
+        if below is not None:
+            yield _section(f"{title} {name}", below, context)
 
 
 def _section(title: str, command: click.Command, parent: click.Context | None) -> str:

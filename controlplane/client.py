@@ -5,7 +5,9 @@ from __future__ import annotations
 import ipaddress
 import json
 import os
-from collections.abc import Collection, Mapping
+import re
+from collections.abc import Callable, Collection, Mapping
+from functools import cached_property
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -50,6 +52,9 @@ _ERRORS: dict[int, type[AicrError]] = {
 }
 
 
+_CODE = re.compile(r"[A-Z][A-Z_]{2,40}\Z")
+
+
 class Remote:
     """Raises what the server says, as the same errors that the engine raises here."""
 
@@ -58,6 +63,7 @@ class Remote:
         if split.scheme not in ("http", "https") or not split.hostname:
             raise InvalidRequest(f"{server} is no URL of a server: http://HOST:PORT (--server)")
         self._server = server.rstrip("/")
+        self._host = split.hostname
         self._token = _token(split.hostname)
 
     def plan(self, wanted: Wanted) -> Made:
@@ -86,33 +92,42 @@ class Remote:
 
     def apply(self, plan: Plan, secrets: Mapping[str, str]) -> Outcome:
         path = f"/v1/plans/{quote(plan.digest)}/apply"
-        answer = self._call("POST", path, {"secrets": dict(secrets)})
-        return Outcome(*(answer[name] for name in Outcome._fields))
+        try:
+            answer = self._call("POST", path, {"secrets": dict(secrets)})
+        except NotFound as e:
+            text = f"{e.message}: it was not made by {self._server}; plan again with --server"
+            raise NotFound(text) from None
+        return Outcome(*self._fields(answer, *Outcome._fields))
 
     def state(self) -> State:
-        answer = self._call("GET", "/v1/state")
-        meta = Meta(answer["lineage"], answer["serial"], answer["revision"], 0, "", "", 0)
-        found = [
-            Resource(*(entry.get(name) for name in Resource._fields))
-            for entry in answer["resources"]
-        ]
+        names = ("lineage", "serial", "revision", "resources")
+        lineage, serial, revision, listed = self._fields(self._call("GET", "/v1/state"), *names)
+        found = [Resource(*self._fields(entry, *Resource._fields)) for entry in listed]
+        meta = Meta(lineage, serial, revision, 0, "", "", 0)
         return State(meta, {r.address: r for r in found})
 
     def restore(self, document: Any) -> int:
-        count: int = self._call("POST", "/v1/state", document)["resources"]
+        count: int = self._fields(self._call("POST", "/v1/state", document), "resources")[0]
         return count
 
     def _planned(self, body: Mapping[str, Any]) -> Made:
         answer = self._call("POST", "/v1/plans", body)
-        plan = of_document(answer["plan"], self._server)
-        if plan.digest != answer["id"]:
+        document, id_, warnings = self._fields(answer, "plan", "id", "warnings")
+        plan = of_document(document, self._server)
+        if plan.digest != id_:
             raise Unavailable(f"{self._server} answered a plan that is not the one it names")
-        return Made(plan, answer["warnings"])
+        return Made(plan, warnings)
+
+    def _fields(self, answer: Any, *names: str) -> list[Any]:
+        """Fields of an answer. Raises Unavailable when they are not there: it is no aicr."""
+        if not isinstance(answer, dict) or any(name not in answer for name in names):
+            raise Unavailable(f"{self._server} does not answer as aicr does (--server, {SERVER})")
+        return [answer[name] for name in names]
 
     def _call(self, method: str, path: str, body: Any = None) -> Any:
         from http.client import HTTPException
         from urllib.error import HTTPError
-        from urllib.request import Request, urlopen
+        from urllib.request import Request
 
         data = None if body is None else jsonio.compact(body).encode("utf-8", "surrogatepass")
         headers = {"Content-Type": "application/json", "Accept": "application/json"}
@@ -121,7 +136,7 @@ class Remote:
         url = self._server + path
         request = Request(url, data=data, headers=headers, method=method)  # noqa: S310 (checked)
         try:
-            with urlopen(request, timeout=SECONDS) as response:  # noqa: S310
+            with self._open(request, timeout=SECONDS) as response:
                 return json.loads(response.read())
         except HTTPError as e:
             raise self._error(e.code, e.read()) from None
@@ -130,17 +145,41 @@ class Remote:
             text = f"cannot reach {self._server}: {reason} (--server, {SERVER})"
             raise Unavailable(text) from None
 
+    @cached_property
+    def _open(self) -> Callable[..., Any]:
+        """Opens requests. No redirection is followed: it would take the credential along, to
+        wherever it leads; nor does what stays on this host go by a proxy."""
+        from urllib.request import HTTPRedirectHandler, ProxyHandler, build_opener
+
+        class Stay(HTTPRedirectHandler):
+            def redirect_request(self, *_: Any) -> None:
+                return None
+
+        direct = [ProxyHandler({})] if _is_here(self._host) else []
+        return build_opener(Stay, *direct).open
+
     def _error(self, status: int, data: bytes) -> AicrError:
         try:
             problem = json.loads(data)
             message = problem.get("message") or problem.get("detail") or ""
-            details = problem.get("details") or {}
+            details, code = problem.get("details") or {}, str(problem.get("code"))
         except (ValueError, AttributeError):
-            message, details = "", {}
-        if status in (401, 403) and not self._token:
-            message = f"{message or 'no credential'}: set {TOKEN}"
+            message, details, code = "", {}, ""
+        if status in (401, 403):
+            message = f"{message or 'refused'} ({self._advice(status)})"
+        if 300 <= status < 400:
+            message = f"{self._server} answered {status}: say the URL it sends to (--server)"
         kind = _ERRORS.get(status, Unavailable)
-        return kind(message or f"{self._server} answered {status}", details=details)
+        error = kind(message or f"{self._server} answered {status}", details=details)
+        if _CODE.match(code):
+            error.code = code  # STALE_PLAN is more than CONFLICT
+        return error
+
+    def _advice(self, status: int) -> str:
+        if not self._token:
+            return f"set {TOKEN}"
+        known = TOKEN if os.environ.get(TOKEN) else f"the credential in {home().path}"
+        return f"{self._server} does not know {known}" if status == 401 else f"by {known}"
 
 
 def _token(host: str) -> str:

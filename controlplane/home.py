@@ -14,9 +14,11 @@ import secrets
 from collections.abc import Callable
 
 from aicr.errors import InvalidRequest
-from controlplane.vault import Vault, new_key, ring_of, ring_text
+from controlplane.vault import Key, Vault, new_key, ring_of, ring_text
 
 VARIABLE = "AICR_HOME"
+# Where the state is when it is not there: for commands, and for the server.
+STATE_VARIABLE = "AICR_STATE"
 STATE, RING, TOKEN = "state.db", "keys/ring.json", "admin.token"
 _TOKEN_BYTES = 32
 
@@ -42,8 +44,15 @@ class Home:
 
     def vault(self) -> Vault:
         """The vault under the key ring of this home, which is made when there is none."""
+        return Vault(self._ring(), self._ring)
+
+    def _ring(self) -> tuple[Key, ...]:
         text = self._once(RING, lambda: ring_text((new_key(),)))
-        return Vault(ring_of(text.encode(), self.ring))
+        return ring_of(text.encode(), self.ring)
+
+    def put_new_key(self) -> None:
+        """Put a new key first in the ring; the others stay, since they open what is there."""
+        self.replace(RING, ring_text((new_key(), *self._ring())))
 
     def token(self) -> str:
         """The credential of the commands on this host, made when there is none."""

@@ -8,18 +8,19 @@ from contextlib import contextmanager
 
 from controlplane.engine import Engine
 from controlplane.families import KINDS
-from controlplane.home import Home, home
+from controlplane.home import STATE_VARIABLE, Home, home
 from controlplane.state.sql import SqlStore, is_file, url_of
 
 
 @contextmanager
 def open_engine(state: str | None = None) -> Iterator[Engine]:
-    """The engine over the state in a file or database; without one over that of AICR_HOME.
+    """The engine over the state in a file or database; without one over that of AICR_STATE, else
+    of AICR_HOME.
 
     Raises what opening a store raises.
     """
     place = home()
-    store = open_state(place, state)
+    store = open_state(place, state or os.environ.get(STATE_VARIABLE))
     try:
         yield Engine(store, KINDS, place.vault())
     finally:

@@ -30,6 +30,7 @@ from controlplane.services.aicr.requests import allowlists
 from controlplane.services.aicr.routes import routes
 from controlplane.services.gpus.service import service as gpu_service
 from controlplane.services.keys.service import service as key_service
+from controlplane.services.nvct.service import service as task_service
 from controlplane.services.plans import models as plan_models
 from controlplane.services.plans import routes as plan_routes
 from controlplane.services.registries import configured
@@ -116,7 +117,8 @@ class Program:
         sis = sis_service(self.engine, self.credentials)
         gpus = gpu_service(self.engine, self.credentials)
         registries = registry_service(self.engine, self.credentials, self._live())
-        return [aicr, plans, keys, sis, gpus, registries]
+        tasks = task_service(self.credentials)
+        return [aicr, plans, keys, sis, gpus, registries, tasks]
 
     def _live(self) -> Live | None:
         """Whoever asks registries themselves, where that is wanted."""
@@ -167,5 +169,6 @@ class Program:
             log("error", "the catalog was not reloaded", error=str(e))
             return
         self._answers = answers
+        self.engine.vault.refresh()
         self.lifecycle.note = ""
         log("info", "the catalog was reloaded", digest=answers.catalog.digest)

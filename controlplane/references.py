@@ -1,6 +1,7 @@
-"""docs/openapi.json, generated from the routes; a test holds it against them.
+"""Files that are generated from the server's code: docs/openapi.json and the schemas of manifests,
+plans and states; a test holds them against it.
 
-`python -m controlplane.references` writes it below the current directory.
+`python -m controlplane.references` writes them below the current directory.
 """
 
 from __future__ import annotations
@@ -10,13 +11,23 @@ from tempfile import TemporaryDirectory
 
 from aicr import jsonio
 from aicr.atomic import write_file
+from controlplane.families import KINDS
 from controlplane.http.settings import Settings
 from controlplane.program import Program
+from controlplane.schemas import schemas
 
-PATH = "docs/openapi.json"
+OPENAPI = "docs/openapi.json"
 
 
-def generated() -> str:
+def generated() -> dict[str, str]:
+    """Relative path -> content of every generated file."""
+    made = schemas(KINDS)
+    return {f"schemas/{name}.json": jsonio.pretty(made[name]) for name in made} | {
+        OPENAPI: openapi()
+    }
+
+
+def openapi() -> str:
     """The OpenAPI document of the whole server."""
     with TemporaryDirectory() as home:
         program = Program(Settings(home=home))
@@ -25,7 +36,8 @@ def generated() -> str:
 
 
 def main() -> int:
-    write_file(PATH, generated().encode())
+    for path, text in generated().items():
+        write_file(path, text.encode())
     return 0
 
 

@@ -10,6 +10,7 @@ import base64
 import hashlib
 import hmac
 import os
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from aicr import jsonio
@@ -35,7 +36,14 @@ def new_key() -> Key:
 class Vault:
     """Encrypts under the first key of a ring and decrypts under any of them."""
 
-    def __init__(self, ring: tuple[Key, ...]) -> None:
+    def __init__(
+        self, ring: tuple[Key, ...], reread: Callable[[], tuple[Key, ...]] | None = None
+    ) -> None:
+        """`reread` gives the ring as it is now: somebody else may have put a new key first."""
+        self._reread = reread or (lambda: ring)
+        self._hold(ring)
+
+    def _hold(self, ring: tuple[Key, ...]) -> None:
         self._ring = {key.id: key.value for key in ring}
         self._first = ring[0]
         # The oldest key marks: digests outlive rotations.
@@ -44,6 +52,10 @@ class Vault:
     @property
     def key_ids(self) -> list[str]:
         return list(self._ring)
+
+    def refresh(self) -> None:
+        """Use the ring as it is now."""
+        self._hold(self._reread())
 
     def seal(self, name: str, value: bytes) -> Secret:
         """A value encrypted for this name: under another name it cannot be opened."""
@@ -58,6 +70,8 @@ class Vault:
         from cryptography.exceptions import InvalidTag
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+        if secret.key not in self._ring:
+            self.refresh()
         if secret.key not in self._ring:
             raise InvalidRequest(
                 f"secret {secret.name} is encrypted with key {secret.key}, which the ring lacks"

@@ -44,7 +44,7 @@ COMMANDS = {
     "state": "Look at the state, and say what plans should know of it.",
     "client": "Register the clients that tokens are made for.",
     "token": "Make tokens of clients.",
-    "serve": "Serve recipes, queries and bundles over HTTP.",
+    "serve": "Serve recipes, bundles and the control plane over HTTP.",
     "completion": "Print the completion script of a shell.",
 }
 # Commands of the server's package, which this one never imports by itself.
@@ -63,6 +63,8 @@ class Run(TypedDict):
     debug: bool
     log_json: bool
     command: str | None
+    # Whether exit code 2 is an answer (--detailed-exitcode), so that errors exit 1.
+    two_is_an_answer: bool
 
 
 class Commands(click.Group):
@@ -118,7 +120,7 @@ def main(arguments: list[str] | None = None) -> int:
     # What a command builds it needs until it ends: looking for garbage so often finds none, and
     # costs a sixth of a large plan.
     gc.set_threshold(100_000, 50, 50)
-    run: Run = {"debug": False, "log_json": False, "command": None}
+    run: Run = {"debug": False, "log_json": False, "command": None, "two_is_an_answer": False}
     try:
         result = aicr.main(arguments, "aicr", standalone_mode=False, obj=run)
         if sys.stdout is not None:
@@ -185,13 +187,14 @@ def _unreadable(e: Any, run: Run) -> int:
 
 
 def _refused(error: Any, run: Run) -> int:
+    code = EXIT_USAGE if run["two_is_an_answer"] else error.exit_code
     if run["log_json"]:
         body = {"level": "ERROR", "code": error.code, "msg": error.message, **error.details}
-        return _fail(jsonio.compact(body), error.exit_code)
+        return _fail(jsonio.compact(body), code)
     if isinstance(error, InvalidDocument) and len(error.diagnostics) > 1:
         for diagnostic in error.diagnostics:
             click.echo(str(diagnostic), err=True)
-    return _fail(" ".join(str(error).splitlines()), error.exit_code)
+    return _fail(" ".join(str(error).splitlines()), code)
 
 
 def _usage_code(run: Run) -> int:

@@ -20,6 +20,7 @@ from controlplane.plan.definition import Plan, parse
 @click.argument("file", required=False, metavar="[PLAN]")
 @options.manifest_options
 @options.backend_options
+@options.catalog_option
 @options.prune_option
 @options.full_option
 @options.yes_option
@@ -45,10 +46,13 @@ def command(
                 raise InvalidRequest("-f, --for and --prune have no effect beside a written plan")
             plan = parse(read_bytes(file, "PLAN"), file)
             return carry_out(engine, plan, options.secrets_of(plan), full=full, yes=yes)
-        wanted = options.wanted(options.required(path), asked, prune)
+        wanted = options.wanted(options.required(path, _OR_A_PLAN), asked, prune)
         made = engine.plan(wanted)
         output.warn(made.warnings)
         return carry_out(engine, made.plan, wanted.secrets, full=full, yes=yes)
+
+
+_OR_A_PLAN = "; or which plan that was written: aicr apply plan.json"
 
 
 def carry_out(

@@ -11,9 +11,10 @@ from typing import Any, NamedTuple, TypeVar
 
 import click
 
-from aicr.errors import AicrError, InvalidRequest
+from aicr.errors import InvalidRequest
 from controlplane.backend import Backend, Local, Wanted
 from controlplane.client import SERVER, Remote
+from controlplane.home import STATE_VARIABLE as STATE
 from controlplane.plan.builder import Options
 from controlplane.plan.definition import Plan
 from controlplane.state.protocol import Actor
@@ -26,9 +27,12 @@ _BACKEND = (
         "--state",
         default=None,
         metavar="FILE",
-        help="State on this host: a file, or postgresql://… (default $AICR_HOME/state.db).",
+        help=f"State on this host: a file, or postgresql://… "
+        f"(default ${STATE}, else $AICR_HOME/state.db).",
     ),
-    click.option("--data", "data_dir", default=None, metavar="DIR", help="External catalog."),
+)
+catalog_option = click.option(
+    "--data", "data_dir", default=None, metavar="DIR", help="External catalog."
 )
 _MANIFESTS = (
     click.option(
@@ -47,8 +51,20 @@ prune_option = click.option(
 )
 yes_option = click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 full_option = click.option("--full", is_flag=True, help="Every field, and values in full length.")
+
+
+def _say_two_is_an_answer(ctx: click.Context, _param: click.Parameter, value: bool) -> bool:
+    if value and ctx.obj is not None:
+        ctx.obj["two_is_an_answer"] = True
+    return value
+
+
 exitcode_option = click.option(
-    "--detailed-exitcode", is_flag=True, help="Exit 0 for no changes, 2 for changes, 1 for errors."
+    "--detailed-exitcode",
+    is_flag=True,
+    is_eager=True,  # known before any other option is looked at: what is wrong with that exits 1
+    callback=_say_two_is_an_answer,
+    help="Exit 0 for no changes, 2 for changes, 1 for errors.",
 )
 
 
@@ -59,7 +75,7 @@ def _all(options: tuple[Any, ...], command: Command) -> Command:
 
 
 def backend_options(command: Command) -> Command:
-    """Adds --server, --state and --data."""
+    """Adds --server and --state."""
     return _all(_BACKEND, command)
 
 
@@ -73,12 +89,13 @@ class Place(NamedTuple):
 
     server: str | None
     state: str | None
-    data_dir: str | None
+    # Where the catalog is that plans are made with.
+    data_dir: str | None = None
 
 
 @contextmanager
 def backend(place: Place) -> Iterator[Backend]:
-    """The engine: --server, --state, AICR_SERVER, or the state of this host, in this order."""
+    """The engine: --server, --state, AICR_SERVER, AICR_STATE, or AICR_HOME, in this order."""
     if place.server and place.state:
         raise InvalidRequest("--state has no effect beside --server: the server has its own")
     server = place.server or (None if place.state else os.environ.get(SERVER))
@@ -151,19 +168,8 @@ def confirm(question: str, yes: bool) -> None:
     click.confirm(question, abort=True, err=True)
 
 
-@contextmanager
-def one_for_errors(detailed: bool) -> Iterator[None]:
-    """With --detailed-exitcode 2 means changes, so that errors exit 1."""
-    try:
-        yield
-    except AicrError as e:
-        if detailed:
-            e.exit_code = 1
-        raise
-
-
-def required(path: str | None) -> str:
-    """Raises InvalidRequest when no manifests are named."""
+def required(path: str | None, otherwise: str = "") -> str:
+    """Raises InvalidRequest when no manifests are named; `otherwise` is what else could be."""
     if path is None:
-        raise InvalidRequest("say which manifests: -f DIR")
+        raise InvalidRequest(f"say which manifests: -f DIR{otherwise}")
     return path

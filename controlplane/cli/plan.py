@@ -9,8 +9,9 @@ from aicr.cli import output
 from aicr.cli.options import format_option, strict_option
 from controlplane.backend import Made
 from controlplane.cli import options
-from controlplane.cli.options import Place, backend, one_for_errors
+from controlplane.cli.options import Place, backend
 from controlplane.plan import view
+from controlplane.plan.definition import Plan
 
 CHANGES = 2
 
@@ -18,6 +19,7 @@ CHANGES = 2
 @click.command("plan")
 @options.manifest_options
 @options.backend_options
+@options.catalog_option
 @options.prune_option
 @click.option("--output", "-o", "target", default=None, metavar="FILE", help="Write the plan.")
 @format_option("text", "json", default="text")
@@ -45,15 +47,19 @@ def command(
     A plan that was written is applied with aicr apply plan.json: exactly it, once, and only while
     the state is the one it was made for.
     """
-    with one_for_errors(detailed_exitcode):
-        made = _made(options.required(path), asked, prune, Place(**where))
-        output.warn(made.warnings, strict)
-        if target is not None:
-            write_file(target, made.plan.text().encode())
-        output.emit(
-            made.plan.text() if output_format == "json" else view.text(made.plan, full=full)
-        )
+    made = _made(options.required(path), asked, prune, Place(**where))
+    output.warn(made.warnings, strict)
+    if target is not None:
+        write_file(target, made.plan.text().encode())
+    output.emit(made.plan.text() if output_format == "json" else _text(made.plan, target, full))
     return CHANGES if detailed_exitcode and not made.plan.is_empty else 0
+
+
+def _text(plan: Plan, target: str | None, full: bool) -> str:
+    said = view.text(plan, full=full)
+    if target is None or plan.is_empty:
+        return said
+    return f"{said}Written to {target}: aicr apply {target}\n"
 
 
 def _made(path: str, asked: tuple[str, ...], prune: bool, place: Place) -> Made:

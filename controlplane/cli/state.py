@@ -36,7 +36,8 @@ def list_(prefix: str, output_format: str, **where: str | None) -> None:
         state = engine.state()
     found = [r for a, r in sorted(state.resources.items()) if a.startswith(prefix)]
     if output_format == "json":
-        output.emit(jsonio.pretty([_brief(r) for r in found]))
+        items = [_brief(r) for r in found]
+        output.emit(jsonio.pretty({"formatVersion": "1.0", "kind": "resources", "items": items}))
         return
     rows = [[r.address, _managed(r), "yes" if r.protected else "", r.updated] for r in found]
     output.emit(output.table(["ADDRESS", "MANAGED", "PROTECTED", "UPDATED"], rows))
@@ -93,6 +94,23 @@ def import_(file: str, **where: str | None) -> None:
     document = jsonio.parse(read_bytes(file, "FILE"), file)
     with backend(Place(**where)) as engine:
         output.emit(f"Imported {engine.restore(document)} resources.\n")
+
+
+@command.command("rotate-keys")
+@click.option("--state", default=None, metavar="FILE", help="State: a file, or postgresql://…")
+def rotate_keys(state: str | None) -> None:
+    """Encrypt all secrets with a new key, on the server's own host. A running server uses it for
+    new secrets after a SIGHUP; the old keys stay in the ring."""
+    from controlplane.home import home
+    from controlplane.local import open_engine
+    from controlplane.vault import rotate
+
+    with open_engine(state) as engine:
+        # First the ring: what is encrypted with a key must never be without it.
+        home().put_new_key()
+        engine.vault.refresh()
+        count = engine.store.write(lambda tx: rotate(tx, engine.vault, engine.vault))
+    output.emit(f"{count} secrets are encrypted with a new key.\n")
 
 
 def _wish(name: str, action: str, text: str) -> None:

@@ -5,7 +5,7 @@ request → middleware → the resource of its route → bytes → middleware �
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -34,13 +34,17 @@ from controlplane.http.prefixes import Prefixes
 from controlplane.http.problems import OWN, Dialect
 from controlplane.http.settings import Settings
 
+# Lets a request in that has no route, or raises what the service refuses it with.
+Gate = Callable[[Request], Awaitable[Any]]
+
 
 class Service(NamedTuple):
     """An API that is mounted: its routes, and the models that their descriptions refer to.
 
     A service of a vendor has paths of its own: errors below its `prefixes` are worded in its
     `dialect`, also those of paths and methods that it does not have. Where it is not `limited`,
-    AICR's rate limit does not count.
+    AICR's rate limit does not count. Its `gate` stands before paths below its prefixes that it does
+    not have: whoever is nobody learns nothing about them.
     """
 
     routes: tuple[Route, ...]
@@ -48,6 +52,7 @@ class Service(NamedTuple):
     prefixes: tuple[str, ...] = ()
     dialect: Dialect = OWN
     limited: bool = True
+    gate: Gate | None = None
 
 
 class Application(NamedTuple):
@@ -80,7 +85,8 @@ def create_app(
     pages = {"/openapi.json": Static(jsonio.line(described)), "/docs": Docs(described)}
     for route in everything:
         app.add_route(route.path, pages.get(route.path, route.resource))
-    app.add_sink(_nowhere, "/")
+    gates = [(Prefixes(s.prefixes), s.gate) for s in services if s.gate is not None]
+    app.add_sink(Nowhere(gates), "/")
     return Application(Headers(Ending(app), {"/docs": POLICY}), described)
 
 
@@ -182,6 +188,14 @@ def _now() -> str:
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-async def _nowhere(req: Request, resp: Response | None, **_: Any) -> None:
-    """No route."""
-    raise problems.not_found(req.path)
+class Nowhere:
+    """No route. Where a service asks who somebody is, it asks before it says what it lacks."""
+
+    def __init__(self, gates: Iterable[tuple[Prefixes, Gate]]) -> None:
+        self._gates = tuple(gates)
+
+    async def __call__(self, req: Request, resp: Response | None, **_: Any) -> None:
+        for prefixes, gate in self._gates:
+            if prefixes.has(req.path):
+                await gate(req)
+        raise problems.not_found(req.path)

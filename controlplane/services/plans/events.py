@@ -33,10 +33,14 @@ def check(reader: Reader, after: int) -> None:
 async def stream(
     engine: Engine, tail: Tail, lifecycle: Lifecycle, after: int
 ) -> AsyncIterator[SSEvent]:
-    """Events after a revision, until the reader goes or the server ends."""
+    """Events after a revision, until the reader goes or the server ends. A reader so slow that what
+    it would read next is forgotten is cut off: when it comes back it is told that (410)."""
     last_said = time.monotonic()
     while not lifecycle.reason:
-        events = await engine.read(partial(_next, after=after))
+        try:
+            events = await engine.read(partial(_next, after=after))
+        except Gone:
+            return
         for event in events:
             yield _said(event)
             after = event.revision

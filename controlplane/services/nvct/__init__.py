@@ -1,0 +1,1 @@
+"""Cloud Tasks: not built yet; only who asks is checked."""

@@ -1,0 +1,101 @@
+"""What one worker does again and again."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from controlplane import loop as loops
+from controlplane.engine import Engine
+from controlplane.loop import Loop, runtime_of
+from controlplane.plan.recover import APPLYING, INTERRUPTED
+from controlplane.reconcile import LEASE
+from controlplane.runtime.simulated import Simulated
+from controlplane.state.protocol import StoredPlan
+from tests.controlplane.engines import ME, opened
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[Engine]:
+    with opened(str(tmp_path / "state.db")) as made:
+        yield made
+
+
+def test_runtimes() -> None:
+    assert runtime_of("none") is None
+    assert isinstance(runtime_of("simulated"), Simulated)
+
+
+def test_without_a_runtime_nobody_holds_a_lease(engine: Engine) -> None:
+    loop = Loop(engine, "none")
+    loop.once()
+    loop.end()
+    assert engine.store.read(lambda r: r.lease(LEASE)) is None
+
+
+def test_with_one_it_reconciles_and_lets_go(engine: Engine) -> None:
+    loop = Loop(engine, "simulated")
+    loop.once()
+    lease = engine.store.read(lambda r: r.lease(LEASE))
+    assert lease is not None
+    assert lease.holder
+    loop.end()
+    lease = engine.store.read(lambda r: r.lease(LEASE))
+    assert lease is not None
+    assert lease.holder == ""
+
+
+def test_plans_of_the_dead_are_judged(engine: Engine, capfd: Any) -> None:
+    stored = StoredPlan("sha256:1", APPLYING, "{}", "then", "me", {}, 7)
+    engine.store.write(lambda tx: tx.put_plan(stored))
+    Loop(engine, "none").once()
+    found = engine.store.read(lambda r: r.plan("sha256:1"))
+    assert found is not None
+    assert found.status == INTERRUPTED
+    assert '"msg":"a plan was interrupted"' in capfd.readouterr().err
+
+
+def test_old_events_are_forgotten_once_it_is_worth_it(engine: Engine, monkeypatch: Any) -> None:
+    monkeypatch.setattr(loops, "EVENTS_KEPT", 4)
+    monkeypatch.setattr(loops, "_SLACK", 6)
+
+    def create(name: str) -> None:
+        engine.change_now(ME, lambda c: c.create(f"test.things.{name}", {"size": 1}))
+
+    loop = Loop(engine, "none")
+    compacted = []
+    for name in "abcdefgh":
+        create(name)
+        loop.once()
+        meta = engine.store.read(lambda r: r.meta())
+        compacted.append(meta.compacted)
+    assert compacted[0] == 0
+    assert compacted[-1] > 0
+    assert len(set(compacted)) < len(compacted), "not with every round"
+
+
+def test_a_round_that_fails_is_not_the_last(engine: Engine, monkeypatch: Any, capfd: Any) -> None:
+    monkeypatch.setattr(loops, "SECONDS", 0.01)
+    loop = Loop(engine, "none")
+    rounds = 0
+
+    def once() -> None:
+        nonlocal rounds
+        rounds += 1
+        if rounds == 1:
+            raise OSError("the disk is away")
+
+    monkeypatch.setattr(loop, "once", once)
+
+    async def run() -> None:
+        task = asyncio.create_task(loop.run())
+        while rounds < 3:
+            await asyncio.sleep(0.01)
+        task.cancel()
+
+    asyncio.run(asyncio.wait_for(run(), 10))
+    assert "a round of the loop failed" in capfd.readouterr().err
