@@ -19,7 +19,7 @@ from controlplane.http import bodies
 from controlplane.http.openapi import Route
 from controlplane.registries import TYPES
 from controlplane.services.registries import answers, lifecycle, requests, spec, work
-from controlplane.services.registries.requests import PROVISIONERS, Draft
+from controlplane.services.registries.requests import PROVISIONERS, Patch
 from controlplane.state.protocol import Actor, Reader
 
 SCOPE = "manage_registry_credentials"
@@ -73,23 +73,18 @@ class RegistryCredentials(_Resource):
         _say(resp, await engine.read(lambda r: answers.listed(r, account, types, provisioned)))
 
     async def on_post(self, req: Request, resp: Response, ncaId: str | None = None) -> None:
-        account, actor = await self._context.account(req, ncaId)
+        context = self._context
+        account, actor = await context.account(req, ncaId)
         draft = requests.creation(await requests.body(req))
-        await self._log_in(account, draft)
-        vault = self._context.engine.vault
+        if context.live is not None:  # after everything that can be told without the network
+            await context.engine.read(lambda r: work.check(r, account, draft))
+            await context.live.log_in(draft.hostname, draft.secret.value, draft.types)
+        vault = context.engine.vault
 
         def make(changes: Changes) -> dict[str, Any]:
             return answers.one(changes.tx, work.create(changes, vault, account, draft))
 
-        _say(resp, await self._context.change(actor, make))
-
-    async def _log_in(self, account: str, draft: Draft) -> None:
-        """Ask the registry whether it knows the credential, after everything that can be told
-        without it."""
-        if self._context.live is None:
-            return
-        await self._context.engine.read(lambda r: work.check(r, account, draft))
-        await self._context.live.log_in(draft.hostname, draft.secret.value, draft.types)
+        _say(resp, await context.change(actor, make))
 
 
 class OneRegistryCredential(_Resource):
@@ -110,12 +105,25 @@ class OneRegistryCredential(_Resource):
         account, actor = await self._context.account(req, ncaId)
         id_ = requests.credential_id(registryCredentialId)
         patch = requests.patch(await requests.body(req))
+        await self._log_in(account, id_, patch)
         vault = self._context.engine.vault
 
         def change(changes: Changes) -> dict[str, Any]:
             return answers.one(changes.tx, work.update(changes, vault, account, id_, patch))
 
         _say(resp, await self._context.change(actor, change))
+
+    async def _log_in(self, account: str, id_: str, patch: Patch) -> None:
+        """Ask the registry whether it knows another secret."""
+        context = self._context
+        if context.live is None or patch.secret is None:
+            return
+        found = await context.engine.read(lambda r: lifecycle.owned(r, account, id_))
+        spec_ = found.spec or {}
+        requests.check_secret(spec_["registryHostname"], patch.secret)
+        await context.live.log_in(
+            spec_["registryHostname"], patch.secret.value, spec_["artifactTypes"]
+        )
 
     async def on_delete(
         self, req: Request, resp: Response, registryCredentialId: str, ncaId: str | None = None

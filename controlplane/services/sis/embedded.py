@@ -1,7 +1,7 @@
 """This machine as a cluster: what makes a fresh server able to deploy at once.
 
-It is there from the first start, READY for as long as the server runs, and nobody's to delete while
-it does. What the settings say of its GPUs is what it has, unless a plan manages it.
+It is there from the first start, READY for as long as the server runs, and protected, so that no
+plan prunes it. What the settings say of its GPUs is what it has, unless a plan manages it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from uuid import uuid4
 
 from aicr._version import __version__
 from controlplane.access.bootstrap import ACCOUNT, ACTOR
-from controlplane.changes import Changes, observe
+from controlplane.changes import UPDATED, Changes, observe
 from controlplane.clusters import CLUSTERS, EVERYBODY, NOT_READY, READY, SINGLE
 from controlplane.engine import Engine
 from controlplane.services.sis import lifecycle, rules
@@ -48,8 +48,8 @@ def _ensure(changes: Changes, gpus: Gpus) -> None:
     elif gpus:
         status = {**found.status, "status": READY, "embedded": True}
         changes.update(found, spec=_spec(found.spec or {}, gpus, found), status=status)
-    elif found.applied is None and not found.protected:
-        changes.delete(found)
+    elif found.applied is None:
+        changes.delete(changes.put(found._replace(protected=False), UPDATED))
     else:  # somebody wants it to be known: it is, as a cluster without an agent
         off = {k: v for k, v in found.status.items() if k != "embedded"}
         observe(changes.tx, changes.kinds, found, {**off, "status": NOT_READY})
@@ -60,7 +60,8 @@ def _create(changes: Changes, gpus: Gpus) -> None:
     spec = _spec(_NEW, gpus, None)
     group = lifecycle.group_id(Asked(changes.tx, spec, uid, []))
     status = {"clusterId": uid, "clusterGroupId": group, "status": READY, "embedded": True}
-    changes.create(ADDRESS, spec, status, uid=uid)
+    made = changes.create(ADDRESS, spec, status, uid=uid)
+    changes.put(made._replace(protected=True), UPDATED)
 
 
 _NEW: Mapping[str, Any] = {

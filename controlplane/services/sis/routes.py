@@ -91,6 +91,8 @@ class Clusters(_Resource):
     async def on_post(self, req: Request, resp: Response, ncaId: str) -> None:
         actor = await self._auth.manager(req)
         wanted = requests.creation(await requests.body(req))
+        # Many keys take a while: nobody else waits, and the transaction finds them parsed.
+        await asyncio.to_thread(rules.key_set, wanted.get("jwks", ""))
         self._say(resp, await self._engine.change(actor, lambda c: work.create(c, ncaId, wanted)))
 
 

@@ -13,7 +13,7 @@ from uuid import uuid4
 
 from controlplane.access import times
 from controlplane.access.bootstrap import ACCOUNT
-from controlplane.changes import Changes, observe
+from controlplane.changes import STATUS, Changes, lookups
 from controlplane.clusters import CLUSTERS
 from controlplane.services.sis import answers, lifecycle, rules
 from controlplane.services.sis.requests import HEALTHY
@@ -81,7 +81,7 @@ def register(changes: Changes, cluster_id: str, said: Mapping[str, Any]) -> dict
         gpus=said.get("gpus") if discovers else None,
         nvcaLastConnected=_now(changes),
     )
-    observe(changes.tx, changes.kinds, found, seen)
+    _observe(changes, found, seen)
     return {**answers.ids(found), "credentials": answers.CREDENTIALS}
 
 
@@ -96,8 +96,20 @@ def heartbeat(changes: Changes, cluster_id: str, said: Mapping[str, Any]) -> dic
         nvcaLastConnected=_now(changes),
         lastHealthy=_now(changes) if said["status"] == HEALTHY else None,
     )
-    observe(changes.tx, changes.kinds, found, seen)
+    _observe(changes, found, seen)
     return {"action": SELF_DESTRUCT if _is_gone(found) else ACCEPTED}
+
+
+# What events tell of a cluster: not its keys and GPUs, again and again.
+_TOLD = ("clusterId", "status", "k8sVersion", "nvcaLastConnected", "lastHealthy")
+
+
+def _observe(changes: Changes, cluster: Resource, seen: Mapping[str, Any]) -> None:
+    """What was seen of a cluster: neither audited nor a change of what is wanted."""
+    changed = cluster._replace(status=seen)
+    changes.tx.put(changed, lookups(changes.kinds, changed))
+    told = {name: seen[name] for name in _TOLD if name in seen}
+    changes.tx.event(STATUS, cluster.address, told)
 
 
 def _is_gone(cluster: Resource) -> bool:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import uuid
 from typing import Any
 
 import pytest
 
+from controlplane.http.problems import Refused
 from controlplane.registries import Artifact, uses
 from controlplane.state.protocol import Resource, Transaction
 from tests.controlplane.services.calling import ACCOUNT, problem
@@ -19,9 +19,10 @@ from tests.controlplane.services.registries.conftest import (
     Registries,
     body,
     encoded,
+    opened,
 )
 
-ANY = str(uuid.uuid4())
+ANY = "00000000-0000-4000-8000-000000000000"
 RECOGNIZED = "/v2/nvcf/recognized-registries"
 ENDPOINTS = [
     ("GET", "registry-credentials", 200),
@@ -249,3 +250,39 @@ def test_nothing_shows_a_secret(own: Registries) -> None:
     for text in answers:
         assert VALUE not in text
         assert "not-a-real-password" not in text
+
+
+class Asked:
+    """In place of what asks registries: notes what it was asked, and knows one password."""
+
+    def __init__(self) -> None:
+        self.hosts: list[str] = []
+
+    async def log_in(self, host: str, value: str, types: Any) -> None:
+        self.hosts.append(host)
+        if value != encoded("me:pw"):
+            raise Refused(400, "not accepted")
+
+
+def test_registries_are_asked_on_demand(own: Registries, monkeypatch: pytest.MonkeyPatch) -> None:
+    from controlplane.program import Program
+
+    asked = Asked()
+    monkeypatch.setattr(Program, "_live", lambda _self: asked)
+    live = opened(home=own.program.settings.home)
+    docker = {"registryHostname": DOCKER, "artifactTypes": ["CONTAINER"]}
+
+    def secret(login: str) -> dict[str, Any]:
+        return {"secret": {"name": "live", "value": encoded(login)}}
+
+    # What can be told without the network is told without it.
+    problem(live.manage("POST", CREDENTIALS, body(**{**docker, **secret("::")})), 400, "base64")
+    assert asked.hosts == []
+    problem(live.manage("POST", CREDENTIALS, body(**docker, **secret("me:no"))), 400, "accepted")
+    found = live.store(**docker, **secret("me:pw"))
+    problem(live.manage("POST", CREDENTIALS, body(**docker, **secret("me:pw"))), 409)
+    path = f"{CREDENTIALS}/{found['registryCredentialId']}"
+    problem(live.manage("PATCH", path, secret("me:no")), 400, "accepted")
+    assert live.manage("PATCH", path, secret("me:pw")).status_code == 200
+    assert asked.hosts == [DOCKER] * 4
+    live.close()

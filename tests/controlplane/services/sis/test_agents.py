@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -208,5 +208,13 @@ def test_reads(sis: Sis) -> None:
     fault(wrong, 400)
 
 
-def test_now_is_utc() -> None:
-    assert clusters.state({"status": "NOT_READY"}, datetime.now(UTC)) == "NOT_READY"
+def test_events_of_heartbeats_are_short(sis: Sis) -> None:
+    agent = Agent(sis)
+    agent.start()
+    agent.beat()
+    address = f"sis.clusters.{agent.cluster['clusterName']}"
+    events = sis.program.engine.store.read(lambda r: r.events(0, 10_000))
+    told = [e.data for e in events if e.type == "status" and e.address == address]
+    assert len(told) == 2
+    assert "jwks" not in told[-1]
+    assert told[-1]["lastHealthy"]

@@ -98,3 +98,9 @@ def test_the_setting_switches_it_off(own_cache: Any, tmp_path: Path) -> None:
     own.manager = own.token("cluster-management")
     assert own.manage("GET", CLUSTERS).json == []
     own.close()
+
+
+def test_no_plan_prunes_it(engine: Engine) -> None:
+    embedded.ensure(engine, {"H100": 8})
+    pruning = engines.plan(engine, {"access.accounts.x": {}}, prune=True)
+    assert embedded.ADDRESS not in [s.address for s in pruning.stages]

@@ -11,7 +11,7 @@ import pytest
 from tests.controlplane.services.calling import ACCOUNT
 from tests.controlplane.services.sis.conftest import CLUSTERS, GPU, Sis, body, fault, name
 
-ANY = str(uuid.uuid4())
+ANY = "00000000-0000-4000-8000-000000000000"
 # Method, path, scope, what it answers to somebody with the scope.
 ENDPOINTS = [
     ("GET", CLUSTERS, "cluster-management", 200),
