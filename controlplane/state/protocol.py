@@ -225,6 +225,10 @@ class Store(Protocol):
     def read(self, work: Callable[[Reader], T]) -> T:
         """What `work` makes of one consistent state."""
 
+    def version(self) -> int | None:
+        """A number that is another one after every commit, by whomever; None where that is not
+        known at once."""
+
     def submit(self, work: Callable[[Transaction], T]) -> Future[T]:
         """`work` as one transaction; its result comes when it is durable, its exception when it
         had no effect."""

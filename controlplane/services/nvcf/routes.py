@@ -23,6 +23,7 @@ from controlplane.services.nvcf import checks, errors, requests, spec
 from controlplane.services.nvcf.calls import Answer, Call
 from controlplane.services.nvcf.endpoints import ENDPOINTS, OPTIONS, Endpoint
 from controlplane.services.nvcf.rows import Rows
+from controlplane.services.nvcf.unchanged import Unchanged
 from controlplane.state.protocol import Reader
 
 # Names in paths that are no UUIDs.
@@ -36,6 +37,7 @@ class Context(NamedTuple):
     engine: Engine
     credentials: Credentials
     rows: Rows
+    unchanged: Unchanged
     # Asks registries for artifacts, where that is wanted.
     live: Live | None = None
     registry_check: str = THROW
@@ -87,7 +89,7 @@ async def _answered(
     vault, mode = context.engine.vault, context.registry_check
     call = Call(caller, ids, options, body, vault, context.rows, mode)
     if endpoint.read is not None:
-        return await context.engine.read(lambda reader: _encoded(_read(reader, endpoint, call)))
+        return await _said(context, endpoint, call)
     if context.live is not None and endpoint.pulls is not None:
         pulls = endpoint.pulls
         artifacts = await context.engine.read(lambda reader: list(pulls(reader, call)))
@@ -95,6 +97,25 @@ async def _answered(
     actor = caller.actor(req.context.request_id)
     answer = await context.engine.change(actor, lambda changes: _change(changes, endpoint, call))
     return _encoded(answer)
+
+
+async def _said(context: Context, endpoint: Endpoint, call: Call) -> bytes | None:
+    """The answer of a read; the one that was given before, if nothing has changed since."""
+    who = call.caller
+    about = (*call.ids.values(), *call.options.values())
+    asked = (endpoint.path, about, who.account, who.scopes, who.grants)
+    found = context.unchanged.get(asked)
+    if found is not None:
+        return found
+    version = context.unchanged.version
+    answer = await context.engine.read(lambda reader: _encoded(_read(reader, endpoint, call)))
+    if answer is not None and len(answer) <= _MAX_KEPT:
+        context.unchanged.put(asked, answer, version)
+    return answer
+
+
+# Larger answers are made again.
+_MAX_KEPT = 16 * 1024
 
 
 async def _caller(

@@ -12,6 +12,7 @@ from controlplane.services.nvcf import spec
 from controlplane.services.nvcf.endpoints import BASE
 from controlplane.services.nvcf.routes import Context, routes
 from controlplane.services.nvcf.rows import Rows
+from controlplane.services.nvcf.unchanged import Unchanged
 
 
 def service(
@@ -19,5 +20,5 @@ def service(
 ) -> Service:
     """`mode` says what happens to artifacts that accounts cannot pull as far as is known here;
     `live` asks registries themselves."""
-    context = Context(engine, credentials, Rows(), live, mode)
+    context = Context(engine, credentials, Rows(), Unchanged(engine.store), live, mode)
     return Service(routes(context), spec.SCHEMAS, (BASE,), DIALECT, limited=False)
