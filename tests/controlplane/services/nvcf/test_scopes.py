@@ -68,3 +68,8 @@ def test_an_administrator_of_all_accounts_has_nothing_on_the_normal_path(nvcf: N
     assert nvcf.call("GET", path, bearer).status_code == 200
     problem(nvcf.call("GET", "/v2/nvcf/accounts/nobody/functions", bearer), 404, "nobody")
     problem(nvcf.ask("GET", path), 403)
+
+
+def test_doubled_slashes_are_sent_on_for_good(nvcf: Nvcf) -> None:
+    answer = nvcf.ask("GET", "/v2/nvcf//functions")
+    assert (answer.status_code, answer.headers["location"]) == (308, FUNCTIONS)
