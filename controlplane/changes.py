@@ -80,10 +80,12 @@ class Changes:
         self.tx.purge(resource.address)  # its secrets go at once
         gone = resource._replace(spec=None, status={}, updated=self.tx.now)
         self._write(gone, DELETED, {})
+        follow_up(self.tx, self.kinds, resource, there=False)
 
     def forget(self, resource: Resource) -> None:
         """Remove a resource and everything that is known of it."""
         self.tx.purge(resource.address)
+        follow_up(self.tx, self.kinds, resource, there=False)
         self._tell(DELETED, resource.address, {})
 
     def put(self, resource: Resource, type_: str) -> Resource:
@@ -93,6 +95,8 @@ class Changes:
     def _write(self, resource: Resource, type_: str, detail: Mapping[str, Any]) -> Resource:
         stored = self.tx.put(resource, lookups(self.kinds, resource))
         self._tell(type_, resource.address, detail)
+        if stored.exists:
+            follow_up(self.tx, self.kinds, stored, there=True)
         return stored
 
     def _tell(self, type_: str, address: str, detail: Json) -> None:
@@ -106,7 +110,15 @@ def observe(tx: Transaction, kinds: Kinds, resource: Resource, status: Json) -> 
     seen = resource._replace(status=status)
     stored = tx.put(seen, lookups(kinds, seen))
     tx.event(STATUS, resource.address, dict(status))
+    follow_up(tx, kinds, stored, there=True)
     return stored
+
+
+def follow_up(tx: Transaction, kinds: Kinds, resource: Resource, *, there: bool) -> None:
+    """What a change of a resource does to others, as its kind says."""
+    after = kinds[parse(resource.address).kind].after
+    if after is not None:
+        after(tx, kinds, resource, there)
 
 
 def lookups(kinds: Kinds, resource: Resource) -> tuple[Any, ...]:

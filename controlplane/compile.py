@@ -97,7 +97,7 @@ def references(
     loaded, found = load(manifests), {}
     for address, layers in layers_of(loaded, asked).items():
         kind, spec = kinds.get(address.rpartition(".")[0]), merged(layers)
-        for path in sorted(kind.secrets) if kind and spec else ():
+        for path in secretrefs.paths(spec, kind.secrets) if kind else ():
             value = secretrefs.at(spec or {}, path)
             if (secretrefs.parse(value) or (secretrefs.STORE,))[0] != secretrefs.STORE:
                 found[value] = origin(layers, tuple(path.split(".")))
@@ -163,11 +163,20 @@ def _checked(
     except ValidationError as e:
         for f in explained(stated, kind.model, e):
             # Whatever stands where a secret should be referred to may be the secret.
-            hidden = ".".join(map(str, f.path)) in kind.secrets
+            hidden = _is_secret(f.path, kind)
             _report(docs, layers, f._replace(message=_HIDDEN.format(f.path[-1])) if hidden else f)
         return None
     spec = model.model_dump(mode="json", by_alias=True, exclude_none=True)
     return _with_references(docs, spec, layers, kind)
+
+
+def _is_secret(path: Path, kind: Kind) -> bool:
+    """Whether a secret may stand at a path, or below it."""
+    steps = [str(step) for step in path]
+    return any(
+        all(p in ("*", s) for p, s in zip(pattern.split("."), steps, strict=False))
+        for pattern in (kind.secrets if steps else ())
+    )
 
 
 _HIDDEN = "{}: must be a reference to a secret: env:NAME, file:PATH or store:NAME"
@@ -177,10 +186,8 @@ def _with_references(
     docs: Documents, spec: dict[str, Any], layers: list[Layer], kind: Kind
 ) -> dict[str, Any] | None:
     """A spec with {"secret": reference} where its kind has secrets."""
-    for path in sorted(kind.secrets):
+    for path in secretrefs.paths(spec, kind.secrets):
         value = secretrefs.at(spec, path)
-        if value is None:
-            continue
         if secretrefs.parse(value) is None:
             _report(
                 docs, layers, Found(tuple(path.split(".")), ERROR, "secret", _HIDDEN.format(path))

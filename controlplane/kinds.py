@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from pydantic import BaseModel
@@ -33,18 +34,31 @@ class Making(NamedTuple):
     secrets: Mapping[str, str]
     now: str
     reader: Any
+    # The status of what this replaces; {} when nothing is replaced.
+    replaced: Spec = MappingProxyType({})
 
 
 def _same_status(making: Making) -> Spec:
     return making.before
 
 
+class Observation(NamedTuple):
+    """What the reconciler saw of a resource: its spec and status, and of each instance that should
+    run its name, id, state and reason."""
+
+    spec: Spec
+    status: Spec
+    instances: tuple[Spec, ...]
+    now: str
+
+
 class Kind(NamedTuple):
     """A kind of resource.
 
-    Paths are dotted keys of the spec. `immutable` paths force a replacement when they change;
-    `references` name the kind whose resource a path names (text, or a list of texts); `secrets`
-    hold references to secret values; at `recipe` stand AICR criteria, whose compiled stack becomes
+    Paths are dotted keys of the spec. `immutable` paths force a replacement when they change, but
+    for what `mutable` patterns (of fnmatch) name below them; `references` name the kind whose
+    resource a path names (text, or a list of texts); `secrets` hold references to secret values
+    (`a.*`: every entry of a map); at `recipe` stand AICR criteria, whose compiled stack becomes
     part of the desired state. `lookups` are found in the store without reading every resource.
     """
 
@@ -60,8 +74,16 @@ class Kind(NamedTuple):
     status: Callable[[Making], Spec] = _same_status
     # Whether the values of `secrets` are kept, encrypted; else only what `status` makes of them.
     keeps_secrets: bool = True
-    # What the reconciler should keep running for a spec; None: nothing runs for this kind.
-    instances: Callable[[Spec], Mapping[str, Any]] | None = None
+    # What the reconciler should keep running for a spec and a status; None: nothing runs.
+    instances: Callable[[Spec, Spec], Mapping[str, Any]] | None = None
+    mutable: frozenset[str] = frozenset()
+    # References whose replacement replaces this resource, too.
+    follows: frozenset[str] = frozenset()
+    # The status after the reconciler looked; None: its own phases.
+    observed: Callable[[Observation], Spec] | None = None
+    # What a change of a resource of this kind does to others, in the same transaction: called with
+    # the transaction, all kinds, the resource, and whether it is there now.
+    after: Callable[[Any, Mapping[str, Kind], Any, bool], None] | None = None
 
 
 Kinds = Mapping[str, Kind]

@@ -12,6 +12,7 @@ from aicr.catalog import Catalog
 from aicr.errors import AicrError
 from controlplane.access import bootstrap
 from controlplane.access.credentials import Credentials
+from controlplane.artifacts import Live
 from controlplane.engine import Engine
 from controlplane.families import KINDS
 from controlplane.home import Home, home
@@ -27,10 +28,16 @@ from controlplane.services.aicr.answers import Answers
 from controlplane.services.aicr.models import SCHEMAS
 from controlplane.services.aicr.requests import allowlists
 from controlplane.services.aicr.routes import routes
+from controlplane.services.gpus.service import service as gpu_service
 from controlplane.services.keys.service import service as key_service
+from controlplane.services.nvcf.service import service as nvcf_service
 from controlplane.services.nvct.service import service as task_service
 from controlplane.services.plans import models as plan_models
 from controlplane.services.plans import routes as plan_routes
+from controlplane.services.registries import configured
+from controlplane.services.registries.service import service as registry_service
+from controlplane.services.sis import embedded
+from controlplane.services.sis.service import service as sis_service
 from controlplane.state.sql import is_file, warning
 from controlplane.tail import Tail
 
@@ -49,14 +56,23 @@ def prepare(settings: Settings) -> None:
     account, and an end for what a crash left. Raises AicrError."""
     if settings.workers > 1 and is_file(settings.state) and warning():
         log("warn", warning())
+    if not settings.registry_live:
+        log("info", "registries are not asked for artifacts: AICR_REGISTRY_LIVE=on does that")
     engine = engine_of(settings)
     try:
         bootstrap.prepare(engine)
+        _declare(engine, settings)
         for digest in recover(engine):
             log("warn", "a plan was interrupted", plan=digest)
         home_of(settings).token()
     finally:
         engine.store.close()
+
+
+def _declare(engine: Engine, settings: Settings) -> None:
+    """What the settings say of this machine and of registries, as resources."""
+    embedded.ensure(engine, settings.cluster_gpus)
+    configured.ensure(engine, settings.registries)
 
 
 def home_of(settings: Settings) -> Home:
@@ -98,12 +114,24 @@ class Program:
         )
         plans = Service(plan_routes.routes(context), plan_models.SCHEMAS)
         keys = key_service(self.engine, self.credentials, self.settings.trusted_proxies)
-        return [aicr, plans, keys, task_service(self.credentials)]
+        sis = sis_service(self.engine, self.credentials)
+        gpus = gpu_service(self.engine, self.credentials)
+        live, mode = self._live(), self.settings.registry_check
+        registries = registry_service(self.engine, self.credentials, live)
+        nvcf = nvcf_service(self.engine, self.credentials, live, mode)
+        tasks = task_service(self.credentials)
+        return [aicr, plans, keys, sis, gpus, registries, nvcf, tasks]
+
+    def _live(self) -> Live | None:
+        """Whoever asks registries themselves, where that is wanted."""
+        settings = self.settings
+        return Live(self.engine, settings.registry_check) if settings.registry_live else None
 
     def _credentials(self) -> Credentials:
         token = home_of(self.settings).token()
         local = {hashlib.sha256(token.encode()).digest()}
         found = Credentials(self.engine, bootstrap.prepare(self.engine), local)
+        _declare(self.engine, self.settings)
         self.tail.listeners.append(found.heard)
         self.engine.on_change = self.tail.wake
         return found

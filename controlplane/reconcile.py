@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from controlplane.address import parse
 from controlplane.changes import observe
 from controlplane.engine import Engine
-from controlplane.kinds import Kinds
+from controlplane.kinds import Kinds, Observation
 from controlplane.runtime.protocol import FAILED, RUNNING, Health, Instance, Runtime
 from controlplane.state import leases
 from controlplane.state.protocol import Lease, Reader, Resource, Transaction
@@ -76,7 +77,8 @@ def wanted(resources: list[Resource], kinds: Kinds) -> dict[str, list[Wanted]]:
         if instances is None or r.spec is None:
             continue
         found[r.address] = [
-            Wanted(_instance(r, name, spec), spec) for name, spec in instances(r.spec).items()
+            Wanted(_instance(r, name, spec), spec)
+            for name, spec in instances(r.spec, r.status).items()
         ]
     return found
 
@@ -124,29 +126,43 @@ class Reconciler:
     def _pass(self) -> None:
         resources = self._engine.store.read(_resources)
         plans = wanted(resources, self._engine.kinds)
-        self._act(plans)
+        failed = self._act(plans)
         changed = [
             (r, status)
             for r in resources
-            if r.address in plans and (status := self._status(r, plans[r.address])) != r.status
+            if r.address in plans
+            and (status := self._status(r, plans[r.address], failed)) != r.status
         ]
         if changed:
             self._engine.store.write(lambda tx: self._observe(tx, changed))
 
-    def _act(self, plans: Mapping[str, list[Wanted]]) -> None:
-        """Stop what should not run, then start what should."""
+    def _act(self, plans: Mapping[str, list[Wanted]]) -> dict[str, Health]:
+        """Stop what should not run, then start what should. What had failed, by id."""
+        failed = {}
         should = {w.instance.id: w for found in plans.values() for w in found}
         running = {instance.id for instance in self._runtime.list()}
         for id_ in sorted(running - set(should)):
             self._runtime.stop(id_)
         for id_, w in should.items():
-            if id_ in running and self._runtime.health(id_).state == FAILED:
+            if id_ in running and (health := self._runtime.health(id_)).state == FAILED:
+                failed[id_] = health
                 self._runtime.stop(id_)
                 running.discard(id_)
             if id_ not in running:
                 self._runtime.start(w.instance, w.spec)
+        return failed
 
-    def _status(self, resource: Resource, instances: list[Wanted]) -> dict[str, Any]:
+    def _status(
+        self, resource: Resource, instances: list[Wanted], failed: Mapping[str, Health]
+    ) -> Mapping[str, Any]:
+        kind = self._engine.kinds[parse(resource.address).kind]
+        if kind.observed is not None and resource.spec is not None:
+            shown = tuple(
+                _shown(w.instance, failed.get(w.instance.id) or self._runtime.health(w.instance.id))
+                for w in instances
+            )
+            now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+            return kind.observed(Observation(resource.spec, resource.status, shown, now))
         healths = [(w.instance, self._runtime.health(w.instance.id)) for w in instances]
         seen = Seen(
             len(healths),
@@ -159,7 +175,7 @@ class Reconciler:
             "instances": [_shown(instance, health) for instance, health in healths],
         }
 
-    def _observe(self, tx: Transaction, changed: list[tuple[Resource, dict[str, Any]]]) -> None:
+    def _observe(self, tx: Transaction, changed: list[tuple[Resource, Mapping[str, Any]]]) -> None:
         if self._lease is None:
             return
         leases.renew(tx, self._lease, LEASE_SECONDS)

@@ -71,15 +71,33 @@ def _of_file(path: str, reference: str, where: Callable[[str], str]) -> str:
     return text
 
 
+# In place of a reference: the value was given to an API.
+GIVEN = "api"
+
+
+def paths(spec: Mapping[str, Any] | None, patterns: Iterable[str]) -> list[str]:
+    """The paths of secrets that a spec has, in order: `a.*` stands for every key of the map `a`."""
+    found = []
+    for pattern in sorted(patterns):
+        head, star, _ = pattern.partition(".*")
+        value = at(spec or {}, head)
+        if star and isinstance(value, Mapping):
+            found += [f"{head}.{key}" for key in sorted(value)]
+        elif not star and value is not None:
+            found.append(pattern)
+    return found
+
+
 def at(spec: Mapping[str, Any], path: str) -> Any:
-    """What stands at a dotted path; None when nothing does."""
-    value: Any = spec
-    for step in path.split("."):
-        value = value.get(step) if isinstance(value, Mapping) else None
-    return value
+    """What stands at a dotted path; None when nothing does. The last step may have dots in it."""
+    if path in spec:
+        return spec[path]
+    head, dot, rest = path.partition(".")
+    value = spec.get(head)
+    return at(value, rest) if dot and isinstance(value, Mapping) else None
 
 
 def replaced(spec: Mapping[str, Any], path: str, value: Any) -> dict[str, Any]:
     """A spec with another value at a dotted path that exists."""
-    head, _, rest = path.partition(".")
+    head, _, rest = (path, "", "") if path in spec else path.partition(".")
     return {**spec, head: replaced(spec[head], rest, value) if rest else value}

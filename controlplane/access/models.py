@@ -18,6 +18,11 @@ class AccountSpec(Model):
     """An account, named by its NCA id."""
 
     name: str | None = Field(default=None, description="What people call it.")
+    adminClientIds: list[str] | None = None
+    maxFunctionsAllowed: int | None = Field(default=None, ge=0)
+    maxTasksAllowed: int | None = Field(default=None, ge=0)
+    maxTelemetriesAllowed: int | None = Field(default=None, ge=0, le=50)
+    maxRegistryCredentialsAllowed: int | None = Field(default=None, ge=0, le=50)
 
 
 class ClientSpec(Model):

@@ -74,7 +74,7 @@ def create_app(
         Host(settings.allowed_hosts),
         _limit(settings, services, metrics),
         BodyLimit(settings.max_body),
-        Slashes(),
+        Slashes(Prefixes(p for s in services for p in s.prefixes)),
     ]
     app = asgi.App(middleware=middleware)
     problems.install(app, metrics, [(Prefixes(s.prefixes), s.dialect) for s in services])

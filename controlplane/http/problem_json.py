@@ -31,4 +31,25 @@ def body(problem: Problem, path: str, request_id: str) -> bytes:
     return bodies.compact(document)
 
 
+_CONTENT = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemDetails"}}}
+# What OpenAPI says of what a service with this dialect refuses; 401 has no body.
+REFUSALS: dict[str, Any] = {
+    "401": {"description": "There is no valid bearer."},
+    **{
+        status: {"description": text, "content": _CONTENT}
+        for status, text in {
+            "400": "The request is wrong.",
+            "403": "It is not allowed.",
+            "404": "There is no such thing.",
+            "405": "The path has no such method.",
+            "409": "The state does not allow it.",
+            "413": "The body is too large.",
+            "415": "The body is no JSON.",
+            "429": "Too many requests; see Retry-After.",
+            "500": "The server is wrong.",
+            "503": "The server is busy or ending.",
+            "507": "The store is full; nothing was stored.",
+        }.items()
+    },
+}
 DIALECT = Dialect("application/problem+json", body)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -36,6 +37,14 @@ class Settings(NamedTuple):
     home: str = ""
     state: str = ""
     runtime: str = "none"
+    # The GPUs of this machine, by name, as which it is a cluster itself; none: it is no cluster.
+    cluster_gpus: Mapping[str, int] = {"H100": 8}
+    # What happens to artifacts from registries that are not recognised or have no credential, and
+    # whether a registry is asked for artifacts at all.
+    registry_check: str = "throw"
+    registry_live: bool = False
+    # Registries beside those that are known.
+    registries: Mapping[str, Mapping[str, Any]] = {}
     # Allowed values by criteria field, as the operator wrote them; absent means all.
     allowed: Mapping[str, tuple[str, ...]] = {}
 
@@ -90,6 +99,37 @@ def _level(text: str) -> str:
     return word
 
 
+OFF, ON = "off", "on"
+_GPUS = re.compile(r"([A-Za-z0-9_-]{1,22})=([1-9][0-9]{0,3})")
+
+
+def _gpus(text: str) -> dict[str, int]:
+    if text.strip().lower() == OFF:
+        return {}
+    found = [(word, _GPUS.fullmatch(word)) for word in _words(text)]
+    wrong = next((word for word, match in found if match is None), None)
+    if wrong is not None or not found:
+        raise ValueError(f"write each GPU with its number, as H100=8,L40S=4, or {OFF}")
+    return {match[1]: int(match[2]) for _, match in found if match}
+
+
+CHECKS = ("throw", "log")
+
+
+def _check(text: str) -> str:
+    word = text.strip().lower()
+    if word not in CHECKS:
+        raise ValueError(f"must be one of {', '.join(CHECKS)}")
+    return word
+
+
+def _switch(text: str) -> bool:
+    word = text.strip().lower()
+    if word not in (ON, OFF):
+        raise ValueError(f"must be {ON} or {OFF}")
+    return word == ON
+
+
 RUNTIMES = ("none", "simulated")
 
 
@@ -117,6 +157,9 @@ VARIABLES = {
     "AICR_HOME": _Variable("home", str.strip),
     "AICR_STATE": _Variable("state", str.strip),
     "AICR_RUNTIME": _Variable("runtime", _runtime),
+    "AICR_CLUSTER_GPUS": _Variable("cluster_gpus", _gpus),
+    "AICR_REGISTRY_CHECK": _Variable("registry_check", _check),
+    "AICR_REGISTRY_LIVE": _Variable("registry_live", _switch),
 }
 # Variable -> criteria field. There is no list for platforms (contract section 2.5).
 ALLOWLISTS = {
@@ -142,7 +185,35 @@ def from_environment(environment: Mapping[str, str], file: Mapping[str, Any]) ->
     given |= {key: environment[key] for key in known if environment.get(key)}
     changes = {VARIABLES[k].setting: _parsed(k, v) for k, v in given.items() if k in VARIABLES}
     lists = {field: _words(given[key]) for key, field in ALLOWLISTS.items() if key in given}
-    return Settings(**changes)._replace(allowed={k: v for k, v in lists.items() if v})
+    settings = Settings(**changes)._replace(registries=_registries(environment))
+    return settings._replace(allowed={k: v for k, v in lists.items() if v})
+
+
+_REGISTRY = re.compile(
+    r"NVCF_REGISTRIES_RECOGNIZED_(CONTAINER|HELM|MODEL|RESOURCE)_([A-Z0-9_]+)_HOSTNAME"
+)
+_HOSTNAME = re.compile(r"[A-Za-z0-9](?:[-A-Za-z0-9]*[A-Za-z0-9])?(?:\.[-A-Za-z0-9]+)+")
+
+
+def _registries(environment: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+    """Registries that the environment adds, by a name of their own. Raises InvalidRequest."""
+    found = {}
+    for variable in sorted(environment):
+        match = _REGISTRY.fullmatch(variable)
+        if match is None:
+            continue
+        host = environment[variable].strip().lower()
+        if not _HOSTNAME.fullmatch(host):
+            raise InvalidRequest(f"{variable}={host!r} cannot be used: not a hostname")
+        name = environment.get(variable.removesuffix("HOSTNAME") + "NAME") or host
+        key = f"{match[1]}-{match[2]}".lower().replace("_", "-").strip("-")
+        found[key] = {
+            "name": name,
+            "hostname": host,
+            "artifactTypes": [match[1]],
+            "validated": False,
+        }
+    return found
 
 
 def _text(value: Any) -> str:

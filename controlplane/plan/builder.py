@@ -7,6 +7,7 @@ what there is (spec). Intent is desired against spec; drift is spec against appl
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
+from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
 
 from aicr.diff import differences
@@ -63,16 +64,52 @@ def build(
     """
     wanted = {a: _resolved(d, kinds, digest) for a, d in desired.resources.items()}
     _check_references(desired, state, options)
-    made = [
-        stage
-        for address in desired.order
-        if (stage := _wanted(desired.resources[address], wanted[address], state, kinds))
-    ]
+    made = list(_made(desired, wanted, state, kinds))
     gone = [r for r in state.resources.values() if r.address not in wanted]
     stages = [*made, *_deletions(gone, kinds, options)]
     _check_protected(stages, state)
     _check_users(stages, {*wanted}, state, kinds)
     return _plan(desired.digest, desired.config, state, stages)
+
+
+def _made(
+    desired: Desired, wanted: Mapping[str, Spec], state: State, kinds: Kinds
+) -> Iterator[Stage]:
+    """Stages for what is declared, in order. What follows something that is replaced is, too."""
+    replaced: set[str] = set()
+    for address in desired.order:
+        declared, spec = desired.resources[address], wanted[address]
+        stage = _wanted(declared, spec, state, kinds)
+        known = state.resources.get(address)
+        led = list(_led(declared, spec, replaced, kinds))
+        if led and known is not None and known.exists:
+            stage = _following(stage, declared, spec, known, led)
+        if stage is None:
+            continue
+        if stage.action == REPLACE:
+            replaced.add(address)
+        yield stage
+
+
+def _following(
+    stage: Stage | None, declared: Declared, spec: Spec, known: Resource, led: list[Difference]
+) -> Stage:
+    """A replacement because of what leads a resource."""
+    found = () if stage is None else stage.changes
+    protected = known.protected if declared.protect is None else declared.protect
+    every = (*found, *led)
+    return Stage(declared.address, REPLACE, known.spec, spec, every, declared.depends, protected)
+
+
+def _led(
+    declared: Declared, spec: Spec, replaced: Collection[str], kinds: Kinds
+) -> Iterator[Difference]:
+    """References that a resource follows to what is replaced."""
+    kind = kinds[parse(declared.address).kind]
+    for path in sorted(kind.follows):
+        name = secretrefs.at(spec, path)
+        if f"{kind.references[path]}.{name}" in replaced:
+            yield Difference(path, name, name, declared.origin(tuple(path.split("."))), True)
 
 
 def _plan(digest: str, config: str, state: State, stages: list[Stage]) -> Plan:
@@ -93,12 +130,10 @@ def _plan(digest: str, config: str, state: State, stages: list[Stage]) -> Plan:
 def _resolved(declared: Declared, kinds: Kinds, digest: Callable[[str], str]) -> dict[str, Any]:
     """A spec with the digest of every secret beside its reference."""
     spec = dict(declared.spec)
-    for path in kinds[parse(declared.address).kind].secrets:
-        value = secretrefs.at(spec, path)
-        if value is not None:
-            reference = value[secretrefs.REFERENCE]
-            marked = {secretrefs.REFERENCE: reference, secretrefs.DIGEST: digest(reference)}
-            spec = secretrefs.replaced(spec, path, marked)
+    for path in secretrefs.paths(spec, kinds[parse(declared.address).kind].secrets):
+        reference = secretrefs.at(spec, path)[secretrefs.REFERENCE]
+        marked = {secretrefs.REFERENCE: reference, secretrefs.DIGEST: digest(reference)}
+        spec = secretrefs.replaced(spec, path, marked)
     return spec
 
 
@@ -139,11 +174,15 @@ def _creation(declared: Declared, spec: Spec, known: Resource | None) -> Stage:
 def _differences(
     before: Spec, after: Spec, origin: Callable[[Any], str], kind: Kind | None
 ) -> Iterator[Difference]:
-    immutable = frozenset() if kind is None else kind.immutable
     for d in differences(before, after):
         path = ".".join(d.path)
-        forces = any(path == p or path.startswith(f"{p}.") for p in immutable)
+        forces = kind is not None and _forces(path, kind)
         yield Difference(path, d.old, d.new, origin(d.path), forces)
+
+
+def _forces(path: str, kind: Kind) -> bool:
+    under = any(path == p or path.startswith(f"{p}.") for p in kind.immutable)
+    return under and not any(fnmatchcase(path, p) for p in kind.mutable)
 
 
 def _nowhere(_path: Any) -> str:

@@ -31,7 +31,8 @@ class Effects:
             raise Conflict(f"{stage.address} has changed since the plan: plan again")
         if known is not None and known.exists and known.protected and _destroys(stage):
             raise Conflict(f"{stage.address} is protected")
-        if known is not None and stage.after is not None and _text(stage.after) == _text(before):
+        stays = stage.action != REPLACE and _text(stage.after) == _text(before)
+        if known is not None and stage.after is not None and stays:
             # It stays as it is; what changes is who manages it, or that it is protected.
             applied = known.applied if stage.action in (PROTECT, UNPROTECT) else known.spec
             kept = known._replace(applied=applied, protected=stage.protected)
@@ -47,9 +48,10 @@ class Effects:
         if old is None and known is not None:
             tx.purge(stage.address)  # with the secrets of what it replaces
         before, seen = ({}, {}) if old is None else (old.spec or {}, old.status)
+        replaced = known.status if old is None and known is not None else {}
         values = self._secrets(changes, stage, spec, before)
         uid = str(uuid4()) if old is None else old.uid
-        making = Making(stage.address, uid, spec, seen, values, tx.now, tx)
+        making = Making(stage.address, uid, spec, seen, values, tx.now, tx, replaced)
         made = Resource(
             stage.address,
             uid,
@@ -68,9 +70,12 @@ class Effects:
         put away."""
         tx, kind = changes.tx, changes.kinds[parse(stage.address).kind]
         values = {}
-        for path in sorted(kind.secrets):
+        for path in secretrefs.paths(before, kind.secrets):
+            if secretrefs.at(spec, path) is None:
+                tx.drop_secret(secret_name(stage.address, path))
+        for path in secretrefs.paths(spec, kind.secrets):
             marked = secretrefs.at(spec, path)
-            if marked is None or marked == secretrefs.at(before, path):
+            if marked == secretrefs.at(before, path):
                 continue
             reference = marked[secretrefs.REFERENCE]
             values[path] = self._value(tx, reference, marked[secretrefs.DIGEST], stage.address)

@@ -20,6 +20,7 @@ from controlplane.state.protocol import (
     Actor,
     Entry,
     Event,
+    Head,
     Json,
     Lease,
     Meta,
@@ -109,6 +110,9 @@ class Unit(SqlReader):
             if row is not None and row["kind"] == kind and lookup in self._lookups(address):
                 found[address] = rows.resource(row)
         return [found[address] for address in sorted(found)]
+
+    def heads(self, kind: str, lookup: Lookup) -> list[Head]:
+        return [Head(r.address, r.revision) for r in self.find(kind, lookup)]
 
     def resources(self, kind: str = "", *, deleted: bool = False) -> list[Resource]:
         found = {r.address: r for r in super().resources(kind, deleted=True)}

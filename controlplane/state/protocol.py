@@ -55,6 +55,13 @@ class Resource(NamedTuple):
         return self.spec is not None
 
 
+class Head(NamedTuple):
+    """A resource as it was at one revision: equal heads are equal resources."""
+
+    address: str
+    revision: int
+
+
 class Event(NamedTuple):
     """Something that happened: `type` is created, updated, deleted, status, or a word of a plan."""
 
@@ -143,6 +150,9 @@ class Reader(Protocol):
     def find(self, kind: str, lookup: Lookup) -> list[Resource]:
         """Resources of a kind by a lookup, in order of address."""
 
+    def heads(self, kind: str, lookup: Lookup) -> list[Head]:
+        """As `find`, without what they hold: for those who know it already."""
+
     def resources(self, kind: str = "", *, deleted: bool = False) -> list[Resource]:
         """All resources, or those of a kind, in order of address."""
 
@@ -214,6 +224,10 @@ class Store(Protocol):
 
     def read(self, work: Callable[[Reader], T]) -> T:
         """What `work` makes of one consistent state."""
+
+    def version(self) -> int | None:
+        """A number that is another one after every commit, by whomever; None where that is not
+        known at once."""
 
     def submit(self, work: Callable[[Transaction], T]) -> Future[T]:
         """`work` as one transaction; its result comes when it is durable, its exception when it

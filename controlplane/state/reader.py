@@ -12,6 +12,7 @@ from controlplane.state import rows
 from controlplane.state.protocol import (
     Entry,
     Event,
+    Head,
     Lease,
     Meta,
     Remembered,
@@ -47,6 +48,16 @@ _NUL = "\0"
 _META = select(META)
 _FIND = (
     select(RESOURCES)
+    .join(LOOKUPS, LOOKUPS.c.address == RESOURCES.c.address)
+    .where(
+        LOOKUPS.c.kind == bindparam("kind"),
+        LOOKUPS.c.field == bindparam("field"),
+        LOOKUPS.c.value == bindparam("value"),
+    )
+    .order_by(RESOURCES.c.address)
+)
+_HEADS = (
+    select(RESOURCES.c.address, RESOURCES.c.revision)
     .join(LOOKUPS, LOOKUPS.c.address == RESOURCES.c.address)
     .where(
         LOOKUPS.c.kind == bindparam("kind"),
@@ -93,6 +104,10 @@ class SqlReader:
             return []
         found = self._rows(_FIND, kind=kind, field=lookup.field, value=lookup.value)
         return [rows.resource(row) for row in found]
+
+    def heads(self, kind: str, lookup: Lookup) -> list[Head]:
+        values = {"kind": kind, "field": lookup.field, "value": lookup.value}
+        return [Head(*row) for row in self._connection.execute(_HEADS, values)]
 
     def resources(self, kind: str = "", *, deleted: bool = False) -> list[Resource]:
         found = self._rows(_OF_KIND, kind=kind) if kind else self._rows(_ALL)

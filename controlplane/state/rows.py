@@ -53,7 +53,8 @@ def resource(row: Row) -> Resource:
     stated = row["spec"]
     spec = None if stated is None else _json(stated)
     # Most resources are as the last plan left them.
-    applied = spec if row["applied"] == stated else _json(row["applied"] or "null")
+    held = row["applied"]
+    applied = spec if held == stated else None if held is None else _json(held)
     return Resource(
         row["address"],
         row["uid"],

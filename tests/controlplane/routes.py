@@ -43,6 +43,76 @@ KEYS = {
     "/.well-known/jwks.json": ("GET",),
     "/.well-known/openid-configuration": ("GET",),
 }
-ALL = {**AICR, **PLANS, **KEYS}
+_V = "functions/{functionId}/versions/{functionVersionId}"
+_FUNCTIONS: dict[str, tuple[str, ...]] = {
+    "functions": ("GET", "POST"),
+    "functions/ids": ("GET",),
+    "functions/{functionId}/versions": ("GET", "POST"),
+    _V: ("GET", "PUT", "DELETE"),
+    f"metadata/{_V}": ("PUT",),
+    f"deployments/{_V}": ("GET", "POST", "PUT", "DELETE"),
+    "deployments/{deploymentId}": ("GET",),
+    "deployments/{deploymentId}/gpu-specifications/{gpuSpecId}": ("PATCH",),
+    "queues/functions/{functionId}": ("GET",),
+    f"queues/{_V}": ("GET",),
+    "queues/{requestId}/position": ("GET",),
+    f"secrets/{_V}": ("PUT",),
+    "secrets/telemetries/{telemetryId}": ("PUT",),
+    f"ratelimit/{_V}": ("PUT", "DELETE"),
+    "telemetries": ("GET", "POST"),
+    "telemetries/{telemetryId}": ("GET", "DELETE"),
+    "authorizations/functions/{functionId}": ("GET", "POST", "DELETE"),
+    "authorizations/functions/{functionId}/add": ("PATCH",),
+    "authorizations/functions/{functionId}/remove": ("PATCH",),
+    f"authorizations/{_V}": ("GET", "POST", "DELETE"),
+    f"authorizations/{_V}/add": ("PATCH",),
+    f"authorizations/{_V}/remove": ("PATCH",),
+}
+NVCF: dict[str, tuple[str, ...]] = {
+    **{f"/v2/nvcf/{path}": methods for path, methods in _FUNCTIONS.items()},
+    **{f"/v2/nvcf/accounts/{{ncaId}}/{path}": methods for path, methods in _FUNCTIONS.items()},
+    "/v2/nvcf/accounts/{ncaId}/deployments": ("GET",),
+    "/v2/nvcf/accounts": ("GET",),
+    "/v2/nvcf/accounts/{ncaId}": ("GET", "POST", "PATCH", "DELETE"),
+    "/v2/nvcf/accounts/{ncaId}/clients/associate": ("PATCH",),
+    "/v2/nvcf/accounts/{ncaId}/clients/disassociate": ("PATCH",),
+    "/v2/nvcf/clients/{clientId}": ("GET",),
+}
+_CLUSTERS = {
+    "clusters": ("GET", "POST"),
+    "clusters/{clusterId}": ("GET", "PUT", "DELETE"),
+    "clusterVersions": ("GET",),
+}
+_OFFERED = (
+    "clusterGroups", "gpus", "regions", "clusterNames", "attributes", "instanceTypes", "gpu/usage",
+)  # fmt: skip
+SIS = {
+    **{f"/v1/accounts/{{ncaId}}/{path}": methods for path, methods in _CLUSTERS.items()},
+    **{f"/v1/si/accounts/{{ncaId}}/{path}": methods for path, methods in _CLUSTERS.items()},
+    **{f"/v1/si/accounts/{{ncaId}}/{path}": ("GET",) for path in _OFFERED},
+    "/v1/nvca/clusters/{clusterId}/jwks": ("PUT",),
+    "/v1/nvca/clusters/{clusterId}/register": ("PUT",),
+    "/v1/nvca/clusters/{clusterId}/heartbeat": ("POST",),
+    "/v1/nvca/clusters/{clusterId}/credentials": ("GET",),
+    "/v1/nvca/tokens/introspect": ("POST",),
+    "/v1/si/oidc/token/introspect": ("POST",),
+    "/v1/si/oidc/tokens/introspect": ("POST",),
+    "/v1/health": ("GET",),
+}
+_REGISTRIES = {
+    "registry-credentials": ("GET", "POST"),
+    "registry-credentials/{registryCredentialId}": ("GET", "PATCH", "DELETE"),
+    "recognized-registries": ("GET",),
+}
+REGISTRIES = {
+    **{f"/v2/nvcf/{path}": methods for path, methods in _REGISTRIES.items()},
+    **{f"/v2/nvcf/accounts/{{ncaId}}/{path}": methods for path, methods in _REGISTRIES.items()},
+}
+GPUS = {
+    "/v2/nvcf/clusterGroups": ("GET",),
+    "/v2/nvcf/accounts/{ncaId}/clusterGroups": ("GET",),
+    "/v2/nvcf/supportedGpus": ("GET",),
+}
+ALL = {**AICR, **PLANS, **KEYS, **SIS, **REGISTRIES, **GPUS, **NVCF}
 # Answers without an end.
 STREAMS = ("/v1/events",)

@@ -18,7 +18,7 @@ class Cluster(Model):
     criteria: CriteriaSpec = Field(description="What the stack is asked for, as for aicr recipe.")
 
 
-def _instances(spec: Mapping[str, Any]) -> dict[str, Any]:
+def _instances(spec: Mapping[str, Any], _status: Mapping[str, Any]) -> dict[str, Any]:
     """One thing to keep running: the stack, by the digest of its bundle."""
     stack = spec.get("stack")
     return {} if stack is None else {"stack": {"bundle": stack["bundle"]}}

@@ -41,6 +41,11 @@ GOOD = [
     ("AICR_HOME", " /home ", "home", "/home"),
     ("AICR_STATE", "postgresql://h/d", "state", "postgresql://h/d"),
     ("AICR_RUNTIME", "Simulated", "runtime", "simulated"),
+    ("AICR_CLUSTER_GPUS", "H100=8, L40S=4", "cluster_gpus", {"H100": 8, "L40S": 4}),
+    ("AICR_CLUSTER_GPUS", "Off", "cluster_gpus", {}),
+    ("AICR_REGISTRY_CHECK", "LOG", "registry_check", "log"),
+    ("AICR_REGISTRY_LIVE", "On", "registry_live", True),
+    ("AICR_REGISTRY_LIVE", "off", "registry_live", False),
 ]
 
 
@@ -60,6 +65,12 @@ BAD = [
     ("PORT", "http"),
     ("AICR_WORKERS", "0"),
     ("AICR_RUNTIME", "docker"),
+    ("AICR_CLUSTER_GPUS", "H100"),
+    ("AICR_CLUSTER_GPUS", "H100=0"),
+    ("AICR_CLUSTER_GPUS", "H100=8,a b=1"),
+    ("AICR_CLUSTER_GPUS", ","),
+    ("AICR_REGISTRY_CHECK", "maybe"),
+    ("AICR_REGISTRY_LIVE", "yes"),
     ("SHUTDOWN_TIMEOUT_SECONDS", "-1"),
     ("SHUTDOWN_TIMEOUT_SECONDS", "nan"),
     ("SHUTDOWN_TIMEOUT_SECONDS", "inf"),

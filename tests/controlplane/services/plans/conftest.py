@@ -30,10 +30,11 @@ RESEARCH = "access.accounts.research"
 
 
 class Plans(Api):
-    """Calls with the credential of this host, unless a test says with which."""
+    """Calls with the credential of this host, unless a test says with which. This machine is no
+    cluster here: what is in the state, tests say."""
 
     def __init__(self, home: Path, **settings: Any) -> None:
-        super().__init__(home=str(home), **settings)
+        super().__init__(home=str(home), **{"cluster_gpus": {}, **settings})
         self.admin = home_of(self.program.settings).token()
 
     def token(self, *scopes: str, client: str = "ncp") -> str:

@@ -1,0 +1,1 @@
+"""Cluster groups and GPUs as NVCF lists them (contract 9)."""

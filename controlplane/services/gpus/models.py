@@ -1,0 +1,43 @@
+"""Models of cluster groups and GPUs, for OpenAPI: field names are the wire's."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel
+
+
+class GroupInstanceType(BaseModel):
+    name: str
+    description: str | None = None
+    default: bool | None = None
+
+
+class GroupGpu(BaseModel):
+    name: str
+    instanceTypes: list[GroupInstanceType]
+
+
+class GroupCluster(BaseModel):
+    k8sVersion: str | None = None
+    id: str
+    name: str
+
+
+class ClusterGroup(BaseModel):
+    id: str
+    name: str
+    ncaId: str
+    authorizedNcaIds: list[str]
+    gpus: list[GroupGpu]
+    clusters: list[GroupCluster]
+
+
+class ClusterGroupsAnswer(BaseModel):
+    clusterGroups: list[ClusterGroup]
+
+
+class SupportedGpu(BaseModel):
+    gpu: str
+    backend: str
+
+
+SCHEMAS: tuple[type[BaseModel], ...] = (ClusterGroupsAnswer, SupportedGpu)

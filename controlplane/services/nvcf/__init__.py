@@ -1,0 +1,1 @@
+"""NVIDIA Cloud Functions: functions, deployments and what belongs to them (NVCF contract)."""

@@ -1,0 +1,216 @@
+"""Functions, deployments and telemetries as kinds of resources.
+
+`nvcf.functions.NAME` is one version. Its status has the ids that the API knows it by, and the state
+of its deployment, which the deployment's own changes write there: reading a function is one row.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from uuid import UUID
+
+from controlplane import registries
+from controlplane.access import times
+from controlplane.access.kinds import ACCOUNTS
+from controlplane.changes import Changes, observe
+from controlplane.kinds import Kind, Kinds, Lookup, Making, Spec, table
+from controlplane.registries import THROW
+from controlplane.services.nvcf import checks, instances, lifecycle
+from controlplane.services.nvcf.deployment_models import DeploymentSpec
+from controlplane.services.nvcf.extra_models import TelemetrySpec
+from controlplane.services.nvcf.lifecycle import ERROR, INACTIVE
+from controlplane.services.nvcf.lookups import (
+    DEPLOYMENTS,
+    FUNCTIONS,
+    TELEMETRIES,
+    TELEMETRY_FIELDS,
+    account_of,
+    by_account,
+    by_deployment,
+    by_function,
+    by_name,
+    by_party,
+    by_telemetry,
+    by_telemetry_id,
+    by_version,
+    parties,
+)
+from controlplane.services.nvcf.models import FunctionSpec
+from controlplane.state.protocol import Actor, Resource, Transaction
+
+
+def derived(uid: str, what: str) -> str:
+    """An id that follows from the uid of a resource, since a status may not depend on chance."""
+    digest = hashlib.sha256(f"{uid} {what}".encode()).digest()
+    return str(UUID(bytes=digest[:16], version=4))
+
+
+# --------------------------------------------------------------------------- functions
+
+
+def _function_lookups(spec: Spec, status: Spec) -> Iterable[Lookup]:
+    yield by_account(account_of(spec))
+    if status:
+        yield by_function(status["functionId"])
+        yield by_version(status["versionId"])
+    yield from registries.uses(account_of(spec), checks.artifacts(spec))
+    for account in sorted(parties(spec)):
+        yield by_party(account)
+    for name in sorted(set((spec.get("telemetries") or {}).values())):
+        yield by_telemetry(name)
+
+
+def function_status(making: Making) -> Spec:
+    """A new version of a new function, or of the one that `versionOf` or what it replaces says."""
+    before = making.before
+    checks.function(making.reader, making.spec, making.address, new=not before)
+    telemetries = checks.telemetries(making.reader, making.spec)
+    if before:
+        kept = {k: v for k, v in before.items() if k != "telemetries"}
+        return {**kept, **telemetries}
+    return {
+        "functionId": _function_id(making),
+        "versionId": making.uid,
+        "status": INACTIVE,
+        "createdAt": times.stamp(times.parse(making.now)),
+        **telemetries,
+    }
+
+
+def _function_id(making: Making) -> str:
+    sibling = making.spec.get("versionOf")
+    if sibling is not None:
+        found = making.reader.get(f"{FUNCTIONS}.{sibling}")
+        return str(found.status["functionId"])
+    return str(making.replaced.get("functionId") or derived(making.uid, "function"))
+
+
+def _after_function(tx: Transaction, kinds: Kinds, function: Resource, there: bool) -> None:
+    """What deployed another version than this ends with it (4.6). Those of plans follow by their
+    own stages."""
+    name = function.address.removeprefix(f"{FUNCTIONS}.")
+    version = function.status.get("versionId") if there else None
+    for found in tx.find(DEPLOYMENTS, by_name(name)):
+        if found.applied is None and found.status.get("versionId") != version:
+            Changes(tx, kinds, _ACTOR).delete(found)
+
+
+_ACTOR = Actor(FUNCTIONS)
+
+
+# --------------------------------------------------------------------------- deployments
+
+
+def _deployment_lookups(spec: Spec, status: Spec) -> Iterable[Lookup]:
+    yield by_name(spec["function"])
+    if status:
+        yield by_version(status["versionId"])
+        yield by_deployment(status["deploymentId"])
+        yield by_account(status["account"])
+
+
+def deployment_status(making: Making, mode: str = THROW) -> Spec:
+    """What a deployment is known by; it begins as its minimums say."""
+    specs, before = making.spec["deploymentSpecifications"], making.before
+    found = checks.deployment(making.reader, making.spec, new=not before, mode=mode)
+    now = times.stamp(times.parse(making.now))
+    ids = list(before.get("gpuSpecificationIds", ()))[: len(specs)]
+    first = lifecycle.first([s["minInstances"] for s in specs])
+    ids += [derived(making.uid, f"{i}") for i in range(len(ids), len(specs))]
+    if before:
+        changed = {**before, "gpuSpecificationIds": ids, "lastUpdatedAt": now}
+        # What failed is tried again, as it is now.
+        return {**changed, "status": first} if before["status"] == ERROR else changed
+    return {
+        "deploymentId": making.uid,
+        "functionId": found.status["functionId"],
+        "versionId": found.status["versionId"],
+        "functionName": (found.spec or {})["name"],
+        "account": account_of(found.spec or {}),
+        "gpuSpecificationIds": ids,
+        "status": first,
+        "createdAt": now,
+        "lastUpdatedAt": now,
+    }
+
+
+def _after_deployment(tx: Transaction, kinds: Kinds, deployment: Resource, there: bool) -> None:
+    """Put the state of a deployment on its function."""
+    spec = deployment.spec or {}
+    found = tx.get(f"{FUNCTIONS}.{spec.get('function')}")
+    if found is None or not found.status:
+        return
+    state = deployment.status.get("status", INACTIVE) if there else INACTIVE
+    if deployment.status.get("draining"):
+        state = INACTIVE
+    if found.status["status"] != state:
+        observe(tx, kinds, found, {**found.status, "status": state})
+
+
+# --------------------------------------------------------------------------- telemetries
+
+
+def _telemetry_lookups(spec: Spec, status: Spec) -> Iterable[Lookup]:
+    yield by_account(account_of(spec))
+    if status:
+        yield by_telemetry_id(status["telemetryId"])
+
+
+def telemetry_status(making: Making) -> Spec:
+    if making.before:
+        return making.before
+    now = times.stamp(times.parse(making.now))
+    return {"telemetryId": making.uid, "createdAt": now}
+
+
+# What a plan may change of a version without replacing it.
+_MUTABLE = frozenset((
+    "tags", "description", "rateLimit", "llmInvocationConfig", "secrets", "authorizedParties",
+    "functionAuthorizedParties",
+))  # fmt: skip
+_SPEC = frozenset(FunctionSpec.model_fields)
+
+KINDS = table(
+    Kind(
+        FUNCTIONS,
+        FunctionSpec,
+        "Versions of functions.",
+        immutable=_SPEC - _MUTABLE,
+        mutable=frozenset(
+            f"models.*.llmConfig.{field}" for field in ("tokenRateLimit", "routingMethod")
+        ),
+        references={
+            "account": ACCOUNTS,
+            "versionOf": FUNCTIONS,
+            **{f"telemetries.{field}": TELEMETRIES for field in TELEMETRY_FIELDS},
+        },
+        secrets=frozenset({"secrets.*"}),
+        lookups=_function_lookups,
+        status=function_status,
+        after=_after_function,
+    ),
+    Kind(
+        DEPLOYMENTS,
+        DeploymentSpec,
+        "Deployments of versions of functions.",
+        immutable=frozenset({"function"}),
+        references={"function": FUNCTIONS},
+        follows=frozenset({"function"}),
+        lookups=_deployment_lookups,
+        status=deployment_status,
+        instances=instances.wanted,
+        observed=instances.observed,
+        after=_after_deployment,
+    ),
+    Kind(
+        TELEMETRIES,
+        TelemetrySpec,
+        "Where functions send logs, metrics and traces.",
+        immutable=frozenset({"account", "name"}),
+        references={"account": ACCOUNTS},
+        secrets=frozenset({"secret"}),
+        lookups=_telemetry_lookups,
+        status=telemetry_status,
+    ),
+)

@@ -1,0 +1,54 @@
+"""Names of the kinds of this service, and how their resources are found."""
+
+from __future__ import annotations
+
+from controlplane.access.bootstrap import ACCOUNT
+from controlplane.kinds import Lookup, Spec
+
+FUNCTIONS, DEPLOYMENTS, TELEMETRIES = "nvcf.functions", "nvcf.deployments", "nvcf.telemetries"
+EVERYBODY = "*"
+TELEMETRY_FIELDS = ("logsTelemetryId", "metricsTelemetryId", "tracesTelemetryId")
+
+
+def account_of(spec: Spec) -> str:
+    """The account that a resource belongs to: what it does not say is the first one."""
+    return str(spec.get("account", ACCOUNT))
+
+
+def by_function(function: str) -> Lookup:
+    return Lookup("functionId", function)
+
+
+def by_version(version: str) -> Lookup:
+    return Lookup("versionId", version)
+
+
+def by_account(account: str) -> Lookup:
+    return Lookup("account", account)
+
+
+def by_party(account: str) -> Lookup:
+    return Lookup("party", account)
+
+
+def by_telemetry(name: str) -> Lookup:
+    return Lookup("telemetry", name)
+
+
+def parties(spec: Spec) -> frozenset[str]:
+    """The accounts that may use a version beside its own; everybody: `*`."""
+    lists = (spec.get("authorizedParties") or (), spec.get("functionAuthorizedParties") or ())
+    return frozenset(account for found in lists for account in found)
+
+
+def by_name(function: str) -> Lookup:
+    """Deployments by the name of the function that they deploy."""
+    return Lookup("function", function)
+
+
+def by_deployment(deployment: str) -> Lookup:
+    return Lookup("deploymentId", deployment)
+
+
+def by_telemetry_id(telemetry: str) -> Lookup:
+    return Lookup("telemetryId", telemetry)

@@ -1,0 +1,144 @@
+"""The routes of this service: authenticate → check → read or change → the vendor's answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Iterable
+from itertools import groupby
+from typing import Any, NamedTuple
+
+import falcon
+from falcon.asgi import Request, Response
+
+from aicr.errors import AicrError
+from controlplane.access import guard
+from controlplane.access.credentials import Caller, Credentials
+from controlplane.access.policy import EVERYTHING
+from controlplane.artifacts import Live
+from controlplane.changes import Changes
+from controlplane.engine import Engine
+from controlplane.http import bodies
+from controlplane.http.openapi import Route
+from controlplane.registries import THROW
+from controlplane.services.nvcf import checks, errors, requests, spec
+from controlplane.services.nvcf.calls import Answer, Call
+from controlplane.services.nvcf.endpoints import ENDPOINTS, OPTIONS, Endpoint
+from controlplane.services.nvcf.rows import Rows
+from controlplane.services.nvcf.unchanged import Unchanged
+from controlplane.state.protocol import Reader
+
+# Names in paths that are no UUIDs.
+_WORDS = ("ncaId", "clientId")
+Handler = Callable[..., Coroutine[Any, Any, None]]
+
+
+class Context(NamedTuple):
+    """What the routes work with."""
+
+    engine: Engine
+    credentials: Credentials
+    rows: Rows
+    unchanged: Unchanged
+    # Asks registries for artifacts, where that is wanted.
+    live: Live | None = None
+    registry_check: str = THROW
+
+
+def routes(context: Context) -> tuple[Route, ...]:
+    """Every endpoint, by path."""
+    ordered = sorted(ENDPOINTS, key=lambda e: e.path)
+    return tuple(
+        _route(context, path, list(found)) for path, found in groupby(ordered, lambda e: e.path)
+    )
+
+
+def _route(context: Context, path: str, found: list[Endpoint]) -> Route:
+    resource = Methods((e.method, _handler(context, e)) for e in found)
+    return Route(path, resource, found[0].summary, {e.method: spec.operation(e) for e in found})
+
+
+class Methods:
+    """A resource with these handlers."""
+
+    def __init__(self, handlers: Iterable[tuple[str, Handler]]) -> None:
+        for method, handler in handlers:
+            setattr(self, f"on_{method}", handler)
+
+
+def _handler(context: Context, endpoint: Endpoint) -> Handler:
+    async def handle(req: Request, resp: Response, **names: str) -> None:
+        try:
+            data = await _answered(context, endpoint, req, names)
+        except AicrError as e:
+            raise errors.of(e) from None
+        if data is None:
+            resp.status = falcon.HTTP_204
+        else:
+            resp.content_type = falcon.MEDIA_JSON
+            resp.data = data
+
+    return handle
+
+
+async def _answered(
+    context: Context, endpoint: Endpoint, req: Request, names: dict[str, str]
+) -> bytes | None:
+    caller = await _caller(context, endpoint, req, names)
+    ids = {n: v if n in _WORDS else requests.uuid(v, n) for n, v in names.items()}
+    options = {name: OPTIONS[name](req) for name in endpoint.options}
+    body = None if endpoint.body is None else await requests.body(req, endpoint.body)
+    vault, mode = context.engine.vault, context.registry_check
+    call = Call(caller, ids, options, body, vault, context.rows, mode)
+    if endpoint.read is not None:
+        return await _said(context, endpoint, call)
+    if context.live is not None and endpoint.pulls is not None:
+        pulls = endpoint.pulls
+        artifacts = await context.engine.read(lambda reader: list(pulls(reader, call)))
+        await context.live.check(call.account, artifacts)
+    actor = caller.actor(req.context.request_id)
+    answer = await context.engine.change(actor, lambda changes: _change(changes, endpoint, call))
+    return _encoded(answer)
+
+
+async def _said(context: Context, endpoint: Endpoint, call: Call) -> bytes | None:
+    """The answer of a read; the one that was given before, if nothing has changed since."""
+    who = call.caller
+    about = (*call.ids.values(), *call.options.values())
+    asked = (endpoint.path, about, who.account, who.scopes, who.grants)
+    found = context.unchanged.get(asked)
+    if found is not None:
+        return found
+    version = context.unchanged.version
+    answer = await context.engine.read(lambda reader: _encoded(_read(reader, endpoint, call)))
+    if answer is not None and len(answer) <= _MAX_KEPT:
+        context.unchanged.put(asked, answer, version)
+    return answer
+
+
+# Larger answers are made again.
+_MAX_KEPT = 16 * 1024
+
+
+async def _caller(
+    context: Context, endpoint: Endpoint, req: Request, names: dict[str, str]
+) -> Caller:
+    """Who asks; about another account with all that this account may do."""
+    caller = await guard.require(req, context.credentials, *endpoint.scopes)
+    if endpoint.crosses:
+        return caller._replace(account=names["ncaId"], grants=EVERYTHING)
+    return caller
+
+
+def _read(reader: Reader, endpoint: Endpoint, call: Call) -> Answer:
+    if endpoint.crosses:
+        checks.account(reader, call.account)
+    return endpoint.read(reader, call) if endpoint.read else None
+
+
+def _change(changes: Changes, endpoint: Endpoint, call: Call) -> Answer:
+    if endpoint.crosses:
+        checks.account(changes.tx, call.account)
+    return endpoint.change(changes, call) if endpoint.change else None
+
+
+def _encoded(answer: Answer) -> bytes | None:
+    return answer if answer is None or isinstance(answer, bytes) else bodies.compact(answer)

@@ -1,0 +1,24 @@
+"""NVIDIA Cloud Functions as they are mounted: paths of their own, errors in their dialect."""
+
+from __future__ import annotations
+
+from controlplane.access.credentials import Credentials
+from controlplane.artifacts import Live
+from controlplane.engine import Engine
+from controlplane.http.app import Service
+from controlplane.http.problem_json import DIALECT
+from controlplane.registries import THROW
+from controlplane.services.nvcf import spec
+from controlplane.services.nvcf.endpoints import BASE
+from controlplane.services.nvcf.routes import Context, routes
+from controlplane.services.nvcf.rows import Rows
+from controlplane.services.nvcf.unchanged import Unchanged
+
+
+def service(
+    engine: Engine, credentials: Credentials, live: Live | None = None, mode: str = THROW
+) -> Service:
+    """`mode` says what happens to artifacts that accounts cannot pull as far as is known here;
+    `live` asks registries themselves."""
+    context = Context(engine, credentials, Rows(), Unchanged(engine.store), live, mode)
+    return Service(routes(context), spec.SCHEMAS, (BASE,), DIALECT, limited=False)

@@ -1,0 +1,1 @@
+"""Registry credentials, and the registries that are recognised (contract 8)."""
