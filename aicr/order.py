@@ -34,7 +34,9 @@ def deployment_order(refs: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
             if missing[user] == 0:
                 heapq.heappush(ready, user)
     if len(order) < len(needs):
-        raise InvalidRequest(f"circular dependency detected: {' -> '.join(_cycle(refs))}")
+        path = _cycle(refs)
+        words = f"circular dependency detected: {' -> '.join(path)}"
+        raise InvalidRequest(words, details={"cycle": path})
     return tuple(order)
 
 

@@ -83,7 +83,7 @@ def compile_desired(
     resources = _resources(loaded, found, kinds, Stacks(catalog))
     refuse(docs.diagnostics)
     _check_references(docs, resources, kinds)
-    order = _order(resources)
+    order = _order(docs, resources)
     digest = _digest({a: [d.spec, d.protect] for a, d in resources.items()})
     config = _digest([catalog.digest, sorted(kinds)])
     return Desired(resources, order, digest, config, tuple(sorted(set(docs.diagnostics))))
@@ -249,13 +249,20 @@ def _path_to(declared: Declared, target: str, kinds: Kinds) -> Path:
     return ()
 
 
-def _order(resources: Mapping[str, Declared]) -> tuple[str, ...]:
-    """Addresses so that each follows what it depends on. Raises InvalidRequest with a cycle."""
+def _order(docs: Documents, resources: Mapping[str, Declared]) -> tuple[str, ...]:
+    """Addresses so that each follows what it depends on. Raises InvalidDocument with a cycle, at
+    the place of one of those in it."""
     refs = [
         {"name": d.address, "dependencyRefs": [t for t in d.depends if t in resources]}
         for d in resources.values()
     ]
-    return deployment_order(refs)
+    try:
+        return deployment_order(refs)
+    except InvalidRequest as e:
+        first = resources[str(e.details["cycle"][0])]  # type: ignore[index]
+        _report(docs, first.layers, Found((), ERROR, "cycle", e.message))
+        refuse(docs.diagnostics)
+        raise
 
 
 def _report(docs: Documents, layers: list[Layer], found: Found) -> None:

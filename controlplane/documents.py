@@ -220,7 +220,8 @@ def _keep(digest: str, parsed: list[Any]) -> None:
     with suppress(OSError):
         os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
         staged = f"{path}.{os.getpid()}"
-        with open(staged, "wb") as f:
+        handle = os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with open(handle, "wb") as f:
             f.write(json.dumps(parsed, separators=(",", ":")).encode())
         os.replace(staged, path)
 

@@ -61,7 +61,12 @@ def layers_of(loaded: Loaded, asked: Mapping[str, str]) -> dict[str, list[Layer]
     docs = loaded.documents
     _check_asked(docs, asked)
     found: dict[str, list[Layer]] = {}
-    for piece in _pieces(loaded, _chosen(docs, asked)):
+    chosen = _chosen(docs, asked)
+    if not chosen and not docs.broken:
+        # To want nothing is to want everything deleted, which has a command of its own.
+        left = "; ".join(d.message for d in docs.diagnostics[:3])
+        raise InvalidRequest(f"no document applies{': ' if left else ''}{left}")
+    for piece in _pieces(loaded, chosen):
         for address, at, spec in _specs(docs, piece):
             layer = Layer(piece.doc, at, spec, piece.rank, piece.name, piece.below)
             found.setdefault(address, []).append(layer)
@@ -214,23 +219,31 @@ def _specs(docs: Documents, piece: Piece) -> Iterator[tuple[str, Path, Mapping[s
 # --------------------------------------------------------------------------- coin tosses
 
 
+# More documents than anybody reads about one resource.
+MAX_LAYERS = 100
+
+
 def _check_clashes(docs: Documents, layers: list[Layer]) -> None:
-    """Errors for fields that two documents of equal standing set differently."""
+    """Errors for fields that two documents of equal standing set differently: for each document
+    those against the first that it disagrees with."""
+    if len(layers) > MAX_LAYERS:
+        text = f"more than {MAX_LAYERS} documents speak of this resource"
+        docs.error(layers[0].doc, layers[0].at, "too-many-layers", text)
+        return
     for i, upper in enumerate(layers):
         for lower in layers[:i]:
-            if _ordered(lower, upper):
-                continue
-            for path in _differing(lower.spec, upper.spec):
-                at = ".".join(map(str, path)) or "the resource"
-                where = lower.place(path)
-                text = f"{at} is set differently at {where}, and neither lies over the other"
-                docs.error(
-                    upper.doc,
-                    (*upper.at, *path),
-                    "coin-toss",
-                    text,
-                    "give one of them a base or criteria",
-                )
+            paths = [] if _ordered(lower, upper) else list(_differing(lower.spec, upper.spec))
+            for path in paths:
+                _toss(docs, lower, upper, path)
+            if paths:
+                break
+
+
+def _toss(docs: Documents, lower: Layer, upper: Layer, path: Path) -> None:
+    at = ".".join(map(str, path)) or "the resource"
+    text = f"{at} is set differently at {lower.place(path)}, and neither lies over the other"
+    hint = "give one of them a base or criteria"
+    docs.error(upper.doc, (*upper.at, *path), "coin-toss", text, hint)
 
 
 def _ordered(lower: Layer, upper: Layer) -> bool:

@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from aicr import jsonio
-from aicr._version import __version__
 from aicr.catalog import Catalog
 from aicr.criteria import Criteria
 from aicr.errors import InvalidRequest
@@ -55,14 +54,22 @@ class Stacks:
         return criteria
 
     def _compile(self, criteria: Criteria) -> dict[str, Any]:
-        from aicr.bundle.assemble import assemble  # 35 ms that only clusters need
+        from aicr.bundle import checksums, provenance, sbom  # 35 ms that only clusters need
+        from aicr.bundle.assemble import assemble
         from aicr.bundle.options import Options
+
+        # What a bundle says of itself, and of the program that made it.
+        about = (checksums.NAME, provenance.NAME, sbom.NAME)
 
         recipe = resolve(self._catalog, criteria)
         # Without the version of aicr: a newer program that answers the same changes nothing here.
         hydrated = hydrate(self._catalog, recipe, "")
-        files = assemble(self._catalog, recipe.document(__version__), Options()).files
-        listing = [[file.path, hashlib.sha256(file.data).hexdigest()] for file in files]
+        files = assemble(self._catalog, recipe.document(""), Options()).files
+        listing = [
+            [file.path, hashlib.sha256(file.data).hexdigest()]
+            for file in files
+            if file.path not in about
+        ]
         components = hydrated["components"]
         return {
             "recipe": _digest(hydrated),

@@ -26,7 +26,7 @@ class Tail:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self.listeners: list[Callable[[Event], None]] = []
-        self.revision = 0
+        self.revision = -1  # not known yet: what was before nobody here wants to hear
         self._news = asyncio.Event()
         self._look = asyncio.Event()
 
@@ -36,7 +36,6 @@ class Tail:
 
     async def follow(self) -> None:
         """Follow the log until cancelled."""
-        self.revision = (await self._engine.read(lambda r: r.meta())).revision
         while True:
             try:
                 await self._advance()
@@ -49,6 +48,8 @@ class Tail:
             self._look.clear()
 
     async def _advance(self) -> None:
+        if self.revision < 0:
+            self.revision = (await self._engine.read(lambda r: r.meta())).revision
         while events := await self._engine.read(lambda r: r.events(self.revision, AT_ONCE)):
             for event in events:
                 for listener in self.listeners:

@@ -67,7 +67,7 @@ def _stage(stage: Stage, full: bool) -> Iterator[str]:
 
 def _note(stage: Stage) -> str:
     if stage.action == CREATE and stage.changes:
-        return f"  ({min(c.origin for c in stage.changes).rsplit(':', 2)[0]})"
+        return f"  ({_plain(min(c.origin for c in stage.changes).rsplit(':', 2)[0])})"
     if stage.action == DELETE and stage.before is None:
         return "  (is gone already)"
     return "" if stage.action in (UPDATE, REPLACE, DELETE) else f"  ({stage.action})"
@@ -75,8 +75,13 @@ def _note(stage: Stage) -> str:
 
 def _change(change: Difference, full: bool) -> str:
     forced = "  forces the replacement" if change.forces else ""
-    origin = f"  {change.origin}" if change.origin else ""
-    return f"{change.path}: {_arrow(change, full)}{forced}{origin}"
+    origin = f"  {_plain(change.origin)}" if change.origin else ""
+    return f"{_plain(change.path)}: {_arrow(change, full)}{forced}{origin}"
+
+
+def _plain(words: str) -> str:
+    """Names from documents, so that none of them can look like a line of ours."""
+    return words if words.isprintable() and "  " not in words else jsonio.compact(words)
 
 
 def _arrow(change: Difference, full: bool) -> str:
@@ -91,6 +96,7 @@ def _value(value: Any, full: bool) -> str:
     if isinstance(value, Mapping) and set(value) == {"secret", "digest"}:
         return f"secret {value['secret']} ({value['digest']})"
     said = jsonio.compact(value)
+    said = said if said.isprintable() else jsonio.canonical(value).decode()
     return said if full or len(said) <= _WIDTH else f"{said[: _WIDTH - 1]}…"
 
 
@@ -101,7 +107,7 @@ def drift_lines(drift: tuple[Drift, ...]) -> Iterator[str]:
         if d.deleted:
             yield f"    {d.address}: was deleted"
         for change in d.changes:
-            yield f"    {d.address}: {change.path}: {_arrow(change, False)}"
+            yield f"    {d.address}: {_plain(change.path)}: {_arrow(change, False)}"
 
 
 def summary(plan: Plan) -> str:

@@ -29,7 +29,7 @@ README = ROOT / "README.md"
 WALK = ("Check", "Plan", "Apply", "Change", "Drift", "Repair", "Destroy")
 END = "that was all of it"
 # What a server has from its first start.
-OWN = ("access.accounts.nvcf-default", "access.clients.ncp")
+OWN = ("access.accounts.nvcf-default", "access.clients.ncp", "sis.clusters.ncp-local")
 
 
 class Step(NamedTuple):

@@ -81,7 +81,7 @@ class Service(Model):
     image: str = "a"
 
 
-def _instances(spec: Mapping[str, Any]) -> dict[str, Any]:
+def _instances(spec: Mapping[str, Any], _status: Mapping[str, Any]) -> dict[str, Any]:
     return {f"i{n}": {"image": spec["image"]} for n in range(spec["count"])}
 
 

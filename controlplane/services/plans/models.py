@@ -32,7 +32,7 @@ class PlanRequest(Strict):
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, populate_by_name=True)
 
-    documents: list[Document] | None = Field(default=None, max_length=10_000)
+    documents: list[Document] | None = Field(default=None, min_length=1, max_length=10_000)
     for_: dict[str, str] = Field(default={}, alias="for", description="Criteria by field.")
     secrets: dict[str, str] = Field(
         default={}, description="Values by reference; what is kept of them is a digest."
@@ -47,8 +47,8 @@ class PlanRequest(Strict):
         given = (self.documents is not None, self.action is not None, self.destroy)
         if sum(given) != 1:
             raise ValueError("state one of documents, action with addresses, or destroy")
-        if self.addresses and self.action is None:
-            raise ValueError("addresses have no effect without an action")
+        if bool(self.addresses) != (self.action is not None):
+            raise ValueError("an action needs addresses, and addresses an action")
         if self.documents is None and (self.for_ or self.prune or self.secrets):
             raise ValueError("for, prune and secrets have no effect without documents")
         return self

@@ -7,12 +7,12 @@ from typing import Any, TypeVar
 from falcon.asgi import Request
 from pydantic import BaseModel, ValidationError
 
+from aicr import yamlio
 from aicr.check import explained
 from aicr.documents import Parsed
 from aicr.errors import InvalidRequest
 from aicr.positions import mark
-from controlplane import documents
-from controlplane.documents import Manifest, Source
+from controlplane.documents import Manifest
 from controlplane.http import bodies
 from controlplane.http.bodies import NAME
 from controlplane.plan.builder import Options
@@ -56,7 +56,8 @@ def asked(request: PlanRequest) -> Asked:
 def _manifest(document: Document) -> Manifest:
     if document.content is not None:
         data = document.content.encode("utf-8", "surrogatepass")
-        return Manifest(documents.parse(Source(document.name, data)), document.depth)
+        # Not kept: what somebody sends is theirs.
+        return Manifest(Parsed(document.name, *yamlio.parse(data, document.name)), document.depth)
     places = _positions(document.document, document.positions)
     return Manifest(Parsed(document.name, document.document, places), document.depth)
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any, NamedTuple, TypeVar
 
 import falcon
 from falcon.asgi import Request, Response
@@ -29,6 +31,7 @@ from controlplane.services.plans.models import PlanRequest
 from controlplane.state.protocol import Actor
 from controlplane.tail import Tail
 
+T = TypeVar("T")
 PLANS_READ, PLANS_APPLY, STATE_READ, AUDIT_READ = OWN
 
 
@@ -67,7 +70,7 @@ class Plans:
         context = self._context
         actor = await context.actor(req, PLANS_READ)
         request = await requests.plan_request(req)
-        plan, warnings = await asyncio.to_thread(self._made, request)
+        plan, warnings = await _apart(self._made, request)
         await asyncio.to_thread(planner.keep, context.engine, plan, actor)
         _say(resp, _shown(plan, "planned", {}, warnings))
 
@@ -100,7 +103,7 @@ class Apply:
         actor = await self._context.actor(req, PLANS_APPLY)
         request = await requests.apply_request(req)
         _, plan = await asyncio.to_thread(planner.kept, engine, id)
-        outcome = await asyncio.to_thread(applying.apply, engine, plan, actor, request.secrets)
+        outcome = await _apart(applying.apply, engine, plan, actor, request.secrets)
         engine.on_change()
         _say(resp, outcome._asdict())
 
@@ -171,6 +174,14 @@ class Audit:
         entries = await self._context.engine.read(lambda r: r.audit(after, limit))
         last = entries[-1].sequence if entries else after
         _say(resp, {"entries": [e._asdict() for e in entries], "next": last})
+
+
+# What takes long has threads of its own: those of reads and of credentials stay free.
+_LONG = ThreadPoolExecutor(4, "aicr-plan")
+
+
+async def _apart(work: Callable[..., T], *given: Any) -> T:
+    return await asyncio.get_running_loop().run_in_executor(_LONG, partial(work, *given))
 
 
 def _shown(plan: Plan, status: str, outcome: dict[str, Any], warnings: list[str]) -> dict[str, Any]:
