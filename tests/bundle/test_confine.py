@@ -48,10 +48,12 @@ from aicr.errors import InvalidRequest
 confined = Confined({"m": sys.argv[1]})
 try:
     confined.render("m")
+    stopped = False
 except InvalidRequest:
-    del confined  # its process is waited for, and so counts
-    gc.collect()
-    print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024)
+    stopped = True
+del confined  # its process is waited for, and so counts
+gc.collect()
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024 if stopped else 0)
 """
 
 
