@@ -47,7 +47,8 @@ def served(command: list[str], scratch: str) -> Iterator[tuple[str, int]]:
     """URL and process id of the worker of a server."""
     log = Path(scratch, "log")
     plenty = {"AICR_RATE_LIMIT": "1000000", "AICR_RATE_BURST": "1000000", "LOG_LEVEL": "info"}
-    env = {**os.environ, **plenty, "PYTHONPATH": str(ROOT)}
+    home = {"AICR_HOME": str(Path(scratch, "home"))}
+    env = {**os.environ, **plenty, **home, "PYTHONPATH": str(ROOT)}
     with log.open("wb") as err:
         process = subprocess.Popen(command, stderr=err, env=env)
     try:
@@ -105,7 +106,11 @@ def memory(pid: int) -> float:
     return int(text.partition("VmRSS:")[2].split()[0]) / 1024
 
 
-def bare(sizes: dict[str, int]) -> int:
+async def _nothing() -> None:
+    """A bare server has nothing beside its requests."""
+
+
+def bare(sizes: dict[str, int], workers: int = 1) -> int:
     """Serve `/{name}` with so many bytes: Falcon, our worker class, nothing else."""
     from types import SimpleNamespace
 
@@ -130,11 +135,14 @@ def bare(sizes: dict[str, int]) -> int:
             self.cfg.set("worker_class", "controlplane.http.worker.Worker")
             self.cfg.set("control_socket_disable", True)
             self.cfg.set("keepalive", 120)
+            self.cfg.set("workers", workers)
 
         def load(self) -> Any:
             settings = SimpleNamespace(shutdown_timeout=1, drain=0)
             lifecycle = SimpleNamespace(reason="")
-            self.program = SimpleNamespace(settings=settings, lifecycle=lifecycle)
+            self.program = SimpleNamespace(
+                settings=settings, lifecycle=lifecycle, start=_nothing, stop=_nothing
+            )
             app = asgi.App()
             for name, size in sizes.items():
                 app.add_route(f"/{name}", Bytes(size))
