@@ -166,6 +166,9 @@ class Reader(Protocol):
 
     def journal(self, plan: str) -> list[Step]: ...
 
+    def step(self, plan: str, position: int) -> Step | None:
+        """One line of a journal."""
+
     def lease(self, name: str) -> Lease | None: ...
 
     def secret(self, name: str) -> Secret | None: ...
