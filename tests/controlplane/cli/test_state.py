@@ -11,6 +11,8 @@ from jsonschema import Draft202012Validator
 
 from aicr.outputs import ListOutput
 from controlplane.families import KINDS
+from controlplane.local import open_engine
+from controlplane.plan.effects import secret_name
 from controlplane.schemas import schemas
 from tests.controlplane.cli.conftest import CLIENT, CLUSTER, PRODUCTION, shown, widen
 from tests.stores import raw
@@ -40,6 +42,15 @@ def test_export_and_import(aicr: Any, applied: None, place: Path) -> None:
     assert aicr("state", "import", "state.json").code == 2
     ran = aicr("state", "import", "state.json", "--state", "new.db")
     assert (ran.code, ran.out) == (0, "Imported 4 resources.\n")
+    planned = aicr("plan", "-f", PRODUCTION, "--state", "new.db").out
+    assert "~ access.secrets.webhook\n" in planned, "its value is not there"
+    assert planned.endswith("Plan: 1 to update.\n")
+    assert aicr("apply", "-f", PRODUCTION, "--yes", "--state", "new.db").code == 0
+    with open_engine("new.db") as engine:
+        value = engine.store.read(
+            lambda r: engine.vault.get(r, secret_name("access.secrets.webhook", "value"))
+        )
+    assert value == "feathers-canary"
     assert aicr("plan", "-f", PRODUCTION, "--state", "new.db").out == "No changes.\n"
     assert "yes      yes" in aicr("state", "list", CLUSTER, "--state", "new.db").out
 
