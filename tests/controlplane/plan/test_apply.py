@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from aicr.errors import InvalidRequest, Unavailable
+from aicr.errors import Conflict, InvalidRequest, Unavailable
+from controlplane import planner
 from controlplane.engine import Engine
 from controlplane.plan import apply as applying
 from controlplane.plan import recover
@@ -16,7 +17,8 @@ from controlplane.plan.apply import TOGETHER, groups
 from controlplane.plan.effects import Effects
 from controlplane.state.batch import Batch
 from controlplane.state.protocol import Actor
-from tests.controlplane.engines import apply, opened, plan
+from tests.controlplane.engines import ME, apply, opened, plan
+from tests.controlplane.some_kinds import KINDS
 
 
 @pytest.fixture
@@ -239,3 +241,22 @@ def test_who_looks_while_a_plan_begins_does_not_take_it_for_abandoned(
     assert apply(engine, plan(engine, {"test.things.a": {}})).status == "applied"
     assert looked == [[]]
     assert recover.running == set()
+
+
+def test_a_kind_that_a_newer_program_made_is_named(where: str) -> None:
+    with opened(where) as engine:
+        apply(
+            engine, plan(engine, {"test.things.a": {}, "test.tokens.t": {"value": "env:T"}}, T), T
+        )
+    older = {path: kind for path, kind in KINDS.items() if path != "test.tokens"}
+    with opened(where, older) as engine:
+        for work in (
+            lambda: plan(engine, {"test.things.a": {}}),
+            lambda: planner.destroy(engine),
+            lambda: engine.change_now(ME, lambda c: c.delete(c.tx.get("test.tokens.t"))),
+        ):
+            with pytest.raises(Conflict, match=r"test\.tokens\.t: this aicr knows no kind"):
+                work()
+
+
+T = {"env:T": "x"}
