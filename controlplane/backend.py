@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple, Protocol
 
-from controlplane import planner
+from controlplane import imports, planner
 from controlplane.documents import Manifest
 from controlplane.engine import Engine
 from controlplane.plan import apply as applying
@@ -73,4 +73,4 @@ class Local:
         return self._engine.store.read(state_of)
 
     def restore(self, document: Any) -> int:
-        return planner.restore(self._engine, document, self._actor)
+        return imports.restore(self._engine, document, self._actor)

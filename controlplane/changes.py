@@ -11,8 +11,7 @@ from typing import Any
 from uuid import uuid4
 
 from aicr.errors import Conflict
-from controlplane.address import parse
-from controlplane.kinds import Kinds
+from controlplane.kinds import Kinds, kind_of
 from controlplane.state.protocol import Actor, Json, Resource, Transaction
 
 CREATED, UPDATED, DELETED, STATUS = "created", "updated", "deleted", "status"
@@ -116,7 +115,7 @@ def observe(tx: Transaction, kinds: Kinds, resource: Resource, status: Json) -> 
 
 def follow_up(tx: Transaction, kinds: Kinds, resource: Resource, *, there: bool) -> None:
     """What a change of a resource does to others, as its kind says."""
-    after = kinds[parse(resource.address).kind].after
+    after = kind_of(kinds, resource.address).after
     if after is not None:
         after(tx, kinds, resource, there)
 
@@ -125,5 +124,5 @@ def lookups(kinds: Kinds, resource: Resource) -> tuple[Any, ...]:
     """The lookups of a resource by its kind; a deleted one is not found."""
     if resource.spec is None:
         return ()
-    kind = kinds[parse(resource.address).kind]
+    kind = kind_of(kinds, resource.address)
     return tuple(kind.lookups(resource.spec, resource.status))

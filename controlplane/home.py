@@ -2,6 +2,7 @@
 
     state.db          the state, unless --state says where it is
     keys/ring.json    keys that secrets are encrypted with
+    keys/lock         held by who changes them
     admin.token       the bearer of the commands on this host
 
 Directories have mode 0700 and files 0600, whatever the umask.
@@ -9,9 +10,11 @@ Directories have mode 0700 and files 0600, whatever the umask.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from aicr.errors import InvalidRequest
 from controlplane.vault import Key, Vault, new_key, ring_of, ring_text
@@ -19,7 +22,11 @@ from controlplane.vault import Key, Vault, new_key, ring_of, ring_text
 VARIABLE = "AICR_HOME"
 # Where the state is when it is not there: for commands, and for the server.
 STATE_VARIABLE = "AICR_STATE"
+# Which states a command may make: what is named may be misspelt, and an empty state in its place
+# would be shown as one in which all is well.
+NOTHING, DEFAULT, ANY = "nothing", "default", "any"
 STATE, RING, TOKEN = "state.db", "keys/ring.json", "admin.token"
+_RING_LOCK = "keys/lock"
 _TOKEN_BYTES = 32
 
 
@@ -42,6 +49,26 @@ class Home:
         """Make the directory. Raises InvalidRequest."""
         self._directory(self.path)
 
+    @property
+    def has_ring(self) -> bool:
+        return os.path.exists(self.ring)
+
+    @contextmanager
+    def rotating(self) -> Iterator[None]:
+        """Alone with the ring: of two that add a key at once each would write the ring without the
+        key of the other, and what that one encrypted would be lost."""
+        path = self._in(_RING_LOCK)
+        self._directory(os.path.dirname(path))
+        try:
+            handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as e:
+            raise InvalidRequest(f"{path}: {e.strerror} ({VARIABLE})") from None
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(handle)
+
     def vault(self) -> Vault:
         """The vault under the key ring of this home, which is made when there is none."""
         return Vault(self._ring(), self._ring)
@@ -51,7 +78,8 @@ class Home:
         return ring_of(text.encode(), self.ring)
 
     def put_new_key(self) -> None:
-        """Put a new key first in the ring; the others stay, since they open what is there."""
+        """Put a new key first in the ring; the others stay, since they open what is there. Only
+        while `rotating`."""
         self.replace(RING, ring_text((new_key(), *self._ring())))
 
     def token(self) -> str:
@@ -72,6 +100,7 @@ class Home:
         """Put a private file in place of another, whole."""
         staged = self._staged(name, text)
         os.replace(staged, self._in(name))
+        _sync(os.path.dirname(self._in(name)))
 
     def _once(self, name: str, make: Callable[[], str]) -> str:
         """The text of a private file. Of several processes that make it, one wins."""
@@ -87,6 +116,7 @@ class Home:
     def _link(self, staged: str, path: str) -> None:
         try:
             os.link(staged, path)  # fails where a rename would replace what another one made
+            _sync(os.path.dirname(path))
         except FileExistsError:
             pass
         finally:
@@ -115,6 +145,15 @@ class Home:
 
     def _in(self, name: str) -> str:
         return os.path.join(self.path, name)
+
+
+def _sync(directory: str) -> None:
+    """Make names durable: a key that is gone after a power cut takes with it what it encrypted."""
+    handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def home() -> Home:

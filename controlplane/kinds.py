@@ -8,6 +8,9 @@ from typing import Any, NamedTuple
 
 from pydantic import BaseModel
 
+from aicr.errors import Conflict
+from controlplane.address import parse
+
 Spec = Mapping[str, Any]
 
 
@@ -87,6 +90,18 @@ class Kind(NamedTuple):
 
 
 Kinds = Mapping[str, Kind]
+
+
+def kind_of(kinds: Kinds, where: str) -> Kind:
+    """The kind of the resource at an address. Raises Conflict when this program does not know it: a
+    newer one made the resource."""
+    path = parse(where).kind
+    if path not in kinds:
+        raise Conflict(
+            f"{where}: this aicr knows no kind {path}, so that a newer one must have made it: "
+            "upgrade aicr"
+        )
+    return kinds[path]
 
 
 def table(*kinds: Kind) -> dict[str, Kind]:

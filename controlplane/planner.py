@@ -7,9 +7,8 @@ from typing import Any, NamedTuple
 
 from aicr.catalog import Catalog
 from aicr.diagnostics import Diagnostic
-from aicr.errors import Conflict, InvalidRequest, NotFound
-from controlplane import address, secretrefs
-from controlplane.changes import CREATED, Changes, lookups
+from aicr.errors import InvalidRequest, NotFound
+from controlplane import secretrefs
 from controlplane.compile import Desired, compile_desired
 from controlplane.documents import Manifest
 from controlplane.engine import Engine
@@ -18,7 +17,7 @@ from controlplane.plan import builder
 from controlplane.plan.builder import Options, State
 from controlplane.plan.definition import ADOPT, DELETE, PROTECT, UNPROTECT, Plan, parse
 from controlplane.plan.recover import PLANNED
-from controlplane.state.protocol import Actor, Resource, StoredPlan, Transaction
+from controlplane.state.protocol import Actor, StoredPlan, Transaction
 
 WISHES = (ADOPT, PROTECT, UNPROTECT, DELETE)
 
@@ -103,7 +102,11 @@ def _digests(
         if known is None or known.spec is None:
             place = desired.secrets.get(reference, "")
             raise InvalidRequest(f"{place}: {reference}: there is no {where}")
-        found: str = known.spec["value"][secretrefs.DIGEST]
+        found: str | None = known.spec["value"].get(secretrefs.DIGEST)
+        if found is None:
+            place = desired.secrets.get(reference, "")
+            text = f"{place}: {reference}: {where} was imported without its value: declare it"
+            raise InvalidRequest(text)
         return found
 
     return digest
@@ -122,52 +125,3 @@ def exported(state: State) -> dict[str, Any]:
         "revision": state.meta.revision,
         "resources": [state.resources[a]._asdict() for a in sorted(state.resources)],
     }
-
-
-def restore(engine: Engine, document: Any, actor: Actor) -> int:
-    """Put an exported state into an empty one; how many resources it has. The lineage stays that of
-    the empty state: plans of the other one do not fit it.
-
-    Raises InvalidRequest for what is no state, and Conflict when there are resources that a plan
-    manages.
-    """
-    resources = [_resource(entry, engine) for entry in _entries(document)]
-
-    def work(changes: Changes) -> int:
-        if any(r.applied is not None for r in changes.tx.resources(deleted=True)):
-            raise Conflict("this state has managed resources: import into an empty one")
-        for resource in resources:
-            changes.put(resource, CREATED)
-        return len(resources)
-
-    return engine.change_now(actor, work)
-
-
-def _entries(document: Any) -> list[Any]:
-    """Resources of an exported state. Raises InvalidRequest for anything else."""
-    from pydantic import ValidationError  # 35 ms that only this needs
-
-    from controlplane.outputs import State as Exported
-
-    if not isinstance(document, dict) or document.get("formatVersion") != STATE_FORMAT:
-        raise InvalidRequest("this is no exported state: aicr state export writes one")
-    try:
-        Exported.model_validate(document)
-    except ValidationError as e:
-        first = e.errors(include_url=False, include_input=False)[0]
-        place = ".".join(map(str, first["loc"]))
-        raise InvalidRequest(f"this is no exported state: {place}: {first['msg']}") from None
-    found: list[Any] = document["resources"]
-    return found
-
-
-def _resource(entry: Any, engine: Engine) -> Resource:
-    resource = Resource(**{name: entry[name] for name in Resource._fields})
-    kind = address.parse(resource.address).kind
-    if kind not in engine.kinds:
-        raise InvalidRequest(f"{resource.address}: this aicr knows no kind {kind}")
-    try:
-        tuple(lookups(engine.kinds, resource))
-    except (KeyError, TypeError, AttributeError):
-        raise InvalidRequest(f"{resource.address}: its spec is none of {kind}") from None
-    return resource

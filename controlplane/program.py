@@ -14,14 +14,13 @@ from controlplane.access import bootstrap
 from controlplane.access.credentials import Credentials
 from controlplane.artifacts import Live
 from controlplane.engine import Engine
-from controlplane.families import KINDS
 from controlplane.home import Home, home
 from controlplane.http.app import Service, create_app
 from controlplane.http.lifecycle import Lifecycle
 from controlplane.http.log import log
 from controlplane.http.metrics import Metrics
 from controlplane.http.settings import Settings
-from controlplane.local import open_state
+from controlplane.local import engine_at
 from controlplane.loop import Loop
 from controlplane.plan.recover import recover
 from controlplane.services.aicr.answers import Answers
@@ -81,8 +80,7 @@ def home_of(settings: Settings) -> Home:
 
 def engine_of(settings: Settings) -> Engine:
     """The engine that settings name. Raises AicrError."""
-    place = home_of(settings)
-    return Engine(open_state(place, settings.state), KINDS, place.vault())
+    return engine_at(home_of(settings), settings.state)
 
 
 class Program:

@@ -12,10 +12,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from controlplane.address import parse
 from controlplane.changes import observe
 from controlplane.engine import Engine
-from controlplane.kinds import Kinds, Observation
+from controlplane.kinds import Kinds, Observation, kind_of
 from controlplane.runtime.protocol import FAILED, RUNNING, Health, Instance, Runtime
 from controlplane.state import leases
 from controlplane.state.protocol import Lease, Reader, Resource, Transaction
@@ -73,7 +72,7 @@ def wanted(resources: list[Resource], kinds: Kinds) -> dict[str, list[Wanted]]:
     """What should run, by address; addresses of kinds for which nothing runs are not there."""
     found: dict[str, list[Wanted]] = {}
     for r in resources:
-        instances = kinds[parse(r.address).kind].instances
+        instances = kind_of(kinds, r.address).instances
         if instances is None or r.spec is None:
             continue
         found[r.address] = [
@@ -155,7 +154,7 @@ class Reconciler:
     def _status(
         self, resource: Resource, instances: list[Wanted], failed: Mapping[str, Health]
     ) -> Mapping[str, Any]:
-        kind = self._engine.kinds[parse(resource.address).kind]
+        kind = kind_of(self._engine.kinds, resource.address)
         if kind.observed is not None and resource.spec is not None:
             shown = tuple(
                 _shown(w.instance, failed.get(w.instance.id) or self._runtime.health(w.instance.id))

@@ -88,6 +88,15 @@ class Vault:
         mark = hmac.new(self._mark, value.encode("utf-8", "surrogatepass"), hashlib.sha256)
         return f"hmac:{mark.hexdigest()[:DIGEST_DIGITS]}"
 
+    def fingerprint(self, lineage: str) -> str:
+        """What tells for a state whether this is its ring: rotations keep the oldest key."""
+        return hmac.new(self._mark, f"ring of {lineage}".encode(), hashlib.sha256).hexdigest()
+
+    def check(self, reader: Reader) -> None:
+        """Raises InvalidRequest unless every secret can be opened."""
+        for secret in reader.secrets():
+            self.open(secret)
+
     def put(self, tx: Transaction, name: str, value: str) -> None:
         tx.put_secret(self.seal(name, value.encode()))
 

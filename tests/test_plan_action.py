@@ -245,3 +245,23 @@ def test_a_token_that_may_not_comment_is_a_warning(run: Run) -> None:
     ran = run(CURL_FAILS="1")
     assert ran.code == 0, ran.err
     assert "::warning title=aicr plan::the comments of the pull request cannot be read" in ran.out
+
+
+@needs_jq
+def test_a_state_in_a_database_needs_its_ring(
+    run: Run, aicr: Any, monkeypatch: Any, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("AICR_HOME", str(tmp_path / "made"))
+    monkeypatch.setenv("PRODUCTION_WEBHOOK_SECRET", SECRETS["PRODUCTION_WEBHOOK_SECRET"])
+    state = str(tmp_path / "shared.db")
+    assert aicr("apply", "-f", "examples/production", "--yes", "--state", state).code == 0
+    ran = run(AICR_STATE=state)
+    assert ran.code == 2
+    assert "key-ring" in ran.err
+    text = (tmp_path / "made/keys/ring.json").read_text()
+    ran = run(AICR_STATE=state, INPUT_KEY_RING=text)
+    assert (ran.code, ran.output.splitlines()[0]) == (0, "changes=false"), ran.err
+    assert text.strip() not in ran.out + ran.err + ran.summary
+    ring = tmp_path / "runner/home/keys/ring.json"
+    assert ring.read_text().strip() == text.strip()
+    assert ring.stat().st_mode & 0o777 == 0o600

@@ -12,6 +12,7 @@ from aicr.inputs import read_bytes
 from controlplane.backend import Backend
 from controlplane.cli import options
 from controlplane.cli.options import Place, backend, confirm
+from controlplane.home import ANY
 from controlplane.plan import view
 from controlplane.plan.definition import Plan, parse
 
@@ -40,7 +41,7 @@ def command(
     aicr apply plan.json
     aicr apply -f examples/production --yes
     """
-    with backend(Place(**where)) as engine:
+    with backend(Place(**where), ANY) as engine:
         if file is not None:
             if path or asked or prune:
                 raise InvalidRequest("-f, --for and --prune have no effect beside a written plan")

@@ -14,6 +14,7 @@ import click
 from aicr.errors import InvalidRequest
 from controlplane.backend import Backend, Local, Wanted
 from controlplane.client import SERVER, Remote
+from controlplane.home import NOTHING
 from controlplane.home import STATE_VARIABLE as STATE
 from controlplane.plan.builder import Options
 from controlplane.plan.definition import Plan
@@ -94,8 +95,9 @@ class Place(NamedTuple):
 
 
 @contextmanager
-def backend(place: Place) -> Iterator[Backend]:
-    """The engine: --server, --state, AICR_SERVER, AICR_STATE, or AICR_HOME, in this order."""
+def backend(place: Place, make: str = NOTHING) -> Iterator[Backend]:
+    """The engine: --server, --state, AICR_SERVER, AICR_STATE, or AICR_HOME, in this order. `make`
+    says which state on this host is made when it is not there."""
     if place.server and place.state:
         raise InvalidRequest("--state has no effect beside --server: the server has its own")
     server = place.server or (None if place.state else os.environ.get(SERVER))
@@ -106,7 +108,7 @@ def backend(place: Place) -> Iterator[Backend]:
         return
     from controlplane.local import open_engine
 
-    with open_engine(place.state) as engine:
+    with open_engine(place.state, make=make) as engine:
         yield Local(engine, place.data_dir, me())
 
 

@@ -10,6 +10,7 @@ from aicr.cli.options import format_option, strict_option
 from controlplane.backend import Made
 from controlplane.cli import options
 from controlplane.cli.options import Place, backend
+from controlplane.home import DEFAULT
 from controlplane.plan import view
 from controlplane.plan.definition import Plan
 
@@ -64,5 +65,5 @@ def _text(plan: Plan, target: str | None, full: bool) -> str:
 
 def _made(path: str, asked: tuple[str, ...], prune: bool, place: Place) -> Made:
     wanted = options.wanted(path, asked, prune)
-    with backend(place) as engine:
+    with backend(place, DEFAULT) as engine:
         return engine.plan(wanted)

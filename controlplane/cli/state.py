@@ -10,11 +10,12 @@ from aicr import jsonio
 from aicr.cli import output
 from aicr.cli.options import format_option
 from aicr.diagnostics import hinted
-from aicr.errors import NotFound
+from aicr.errors import CheckFailed, NotFound
 from aicr.inputs import read_bytes
 from controlplane.cli import options
 from controlplane.cli.apply import carry_out
 from controlplane.cli.options import Place, backend
+from controlplane.home import ANY, NOTHING
 from controlplane.plan.builder import State
 from controlplane.plan.definition import ADOPT, PROTECT, UNPROTECT
 from controlplane.planner import exported
@@ -92,7 +93,7 @@ def export(target: str | None, **where: str | None) -> None:
 def import_(file: str, **where: str | None) -> None:
     """Put an exported state into an empty one. Secrets come with the next plan."""
     document = jsonio.parse(read_bytes(file, "FILE"), file)
-    with backend(Place(**where)) as engine:
+    with backend(Place(**where), ANY) as engine:
         output.emit(f"Imported {engine.restore(document)} resources.\n")
 
 
@@ -105,12 +106,34 @@ def rotate_keys(state: str | None) -> None:
     from controlplane.local import open_engine
     from controlplane.vault import rotate
 
-    with open_engine(state) as engine:
+    with open_engine(state, make=NOTHING) as engine, home().rotating():
+        # What cannot be opened now would fail halfway, and the ring have one more key each time.
+        engine.store.read(engine.vault.check)
         # First the ring: what is encrypted with a key must never be without it.
         home().put_new_key()
         engine.vault.refresh()
         count = engine.store.write(lambda tx: rotate(tx, engine.vault, engine.vault))
     output.emit(f"{count} secrets are encrypted with a new key.\n")
+
+
+@command.command("check")
+@click.option("--state", default=None, metavar="FILE", help="State: a file, or postgresql://…")
+def check(state: str | None) -> None:
+    """Look for damage: in the chain of the audit, and in the file. On the server's own host.
+
+    Exits 0 when the state is sound, 8 otherwise.
+    """
+    from controlplane.local import open_engine
+
+    with open_engine(state, make=NOTHING) as engine:
+        found = engine.store.check()
+        entries, resources = engine.store.read(
+            lambda reader: (reader.meta().audit_count, len(reader.resources()))
+        )
+    if found:
+        output.emit("".join(f"{line}\n" for line in found))
+        raise CheckFailed("the state is damaged: restore it from a backup")
+    output.emit(f"The state is sound: {entries} audit entries, {resources} resources.\n")
 
 
 def _wish(name: str, action: str, text: str) -> None:

@@ -1,7 +1,8 @@
 """Applying a plan: lock → verify → intents → effects with outcome, audit and event → done.
 
 Every stage is one transaction: effect, outcome, audit and event are all there or none is. They
-are done in order, many of them in one commit, and once one cannot be done none after it is. A crash
+are done in order, many of them in one commit, and once one cannot be done none after it is: each
+looks in the store whether the one before it is done, since only that knows what was stored. A crash
 leaves intents without outcome, which `controlplane.plan.recover` judges when somebody next looks;
 nobody edits state by hand.
 """
@@ -80,7 +81,7 @@ def apply(engine: Engine, plan: Plan, actor: Actor, secrets: Mapping[str, str]) 
         lease: Lease = engine.store.write(begin)
         hit("apply.after_lock")
         effects = Effects(engine.vault, secrets)
-        return _Run(engine, plan, digest, actor, effects, lease, []).all()
+        return _Run(engine, plan, digest, actor, effects, lease).all()
     finally:
         recover.running.difference_update(mine)
 
@@ -122,8 +123,6 @@ class _Run(NamedTuple):
     actor: Actor
     effects: Effects
     lease: Lease
-    # Positions of stages that could not be done.
-    failed: list[int]
 
     def all(self) -> Outcome:
         try:
@@ -154,22 +153,20 @@ class _Run(NamedTuple):
             tx.put_step(Step(self.digest, i, stage.address, stage.action, INTENT))
 
     def _effect(self, position: int, stage: Stage) -> Callable[[Transaction], None]:
-        def work(tx: Transaction) -> None:
-            if any(failed < position for failed in self.failed):
-                raise Conflict(f"{stage.address}: a stage before it could not be done")
-            try:
-                self._perform(tx, position, stage)
-            except Exception:
-                self.failed.append(position)  # for those that wait behind it on this thread
-                raise
-
-        return work
+        return lambda tx: self._perform(tx, position, stage)
 
     def _perform(self, tx: Transaction, position: int, stage: Stage) -> None:
+        if position and not self._is_done(tx, position - 1):
+            raise Conflict(f"{stage.address}: a stage before it could not be done")
         leases.renew(tx, self.lease, self.engine.lock_seconds)
         self.effects.perform(Changes(tx, self.engine.kinds, self.actor), stage)
         hit("apply.in_effect")
         tx.put_step(Step(self.digest, position, stage.address, stage.action, DONE))
+
+    def _is_done(self, tx: Transaction, position: int) -> bool:
+        """Asked of the store: a stage that ran may yet fail when its commit does."""
+        step = tx.step(self.digest, position)
+        return step is not None and step.status == DONE
 
     def _finish(self, tx: Transaction) -> int:
         """The serial afterwards."""

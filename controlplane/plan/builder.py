@@ -16,7 +16,7 @@ from aicr.order import deployment_order
 from controlplane import secretrefs
 from controlplane.address import parse
 from controlplane.compile import Declared, Desired, depends_of
-from controlplane.kinds import Kind, Kinds
+from controlplane.kinds import Kind, Kinds, kind_of
 from controlplane.plan.definition import (
     ADOPT,
     CREATE,
@@ -105,7 +105,7 @@ def _led(
     declared: Declared, spec: Spec, replaced: Collection[str], kinds: Kinds
 ) -> Iterator[Difference]:
     """References that a resource follows to what is replaced."""
-    kind = kinds[parse(declared.address).kind]
+    kind = kind_of(kinds, declared.address)
     for path in sorted(kind.follows):
         name = secretrefs.at(spec, path)
         if f"{kind.references[path]}.{name}" in replaced:
@@ -130,7 +130,7 @@ def _plan(digest: str, config: str, state: State, stages: list[Stage]) -> Plan:
 def _resolved(declared: Declared, kinds: Kinds, digest: Callable[[str], str]) -> dict[str, Any]:
     """A spec with the digest of every secret beside its reference."""
     spec = dict(declared.spec)
-    for path in secretrefs.paths(spec, kinds[parse(declared.address).kind].secrets):
+    for path in secretrefs.paths(spec, kind_of(kinds, declared.address).secrets):
         reference = secretrefs.at(spec, path)[secretrefs.REFERENCE]
         marked = {secretrefs.REFERENCE: reference, secretrefs.DIGEST: digest(reference)}
         spec = secretrefs.replaced(spec, path, marked)
@@ -142,7 +142,7 @@ def _wanted(declared: Declared, spec: Spec, state: State, kinds: Kinds) -> Stage
     known = state.resources.get(declared.address)
     if known is None or known.spec is None:
         return _creation(declared, spec, known)
-    kind = kinds[parse(declared.address).kind]
+    kind = kind_of(kinds, declared.address)
     protected = known.protected if declared.protect is None else declared.protect
     wanted = text(spec)
     same = wanted == text(known.spec)
@@ -205,7 +205,7 @@ def _goes(undeclared: Resource, options: Options) -> bool:
 def deletions(doomed: Mapping[str, Resource], kinds: Kinds) -> Iterator[Stage]:
     """Stages that delete resources, users before what they use."""
     depends = {
-        a: tuple(sorted(set(depends_of(r.spec or {}, kinds[parse(a).kind]))))
+        a: tuple(sorted(set(depends_of(r.spec or {}, kind_of(kinds, a)))))
         for a, r in doomed.items()
     }
     refs = [{"name": a, "dependencyRefs": [t for t in depends[a] if t in doomed]} for a in doomed]
@@ -247,7 +247,7 @@ def _check_users(
     for address, r in state.resources.items():
         if address in doomed or address in declared or r.spec is None:
             continue
-        for target in depends_of(r.spec, kinds[parse(address).kind]):
+        for target in depends_of(r.spec, kind_of(kinds, address)):
             if target in doomed:
                 raise Conflict(f"{target} is still needed by {address}, which stays")
 

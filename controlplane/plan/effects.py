@@ -8,9 +8,8 @@ from uuid import uuid4
 
 from aicr.errors import Conflict, InvalidRequest
 from controlplane import secretrefs
-from controlplane.address import parse
 from controlplane.changes import CREATED, UPDATED, Changes
-from controlplane.kinds import Making
+from controlplane.kinds import Making, kind_of
 from controlplane.plan.definition import CREATE, DELETE, PROTECT, REPLACE, UNPROTECT, Stage
 from controlplane.state.protocol import Json, Resource, Transaction
 from controlplane.state.rows import text
@@ -43,7 +42,7 @@ class Effects:
             changes.forget(known)
 
     def _put(self, changes: Changes, stage: Stage, spec: Json, known: Resource | None) -> None:
-        tx, kind = changes.tx, changes.kinds[parse(stage.address).kind]
+        tx, kind = changes.tx, kind_of(changes.kinds, stage.address)
         old = None if stage.action in (CREATE, REPLACE) else known
         if old is None and known is not None:
             tx.purge(stage.address)  # with the secrets of what it replaces
@@ -68,7 +67,7 @@ class Effects:
     def _secrets(self, changes: Changes, stage: Stage, spec: Json, before: Json) -> dict[str, str]:
         """The values of those secrets of a resource that change, by path; what it keeps of them is
         put away."""
-        tx, kind = changes.tx, changes.kinds[parse(stage.address).kind]
+        tx, kind = changes.tx, kind_of(changes.kinds, stage.address)
         values = {}
         for path in secretrefs.paths(before, kind.secrets):
             if secretrefs.at(spec, path) is None:

@@ -137,6 +137,10 @@ class Unit(SqlReader):
                 found[position] = rows.step(row)
         return [found[position] for position in sorted(found)]
 
+    def step(self, plan: str, position: int) -> Step | None:
+        row = self._changed_row(JOURNAL, (plan, position))
+        return super().step(plan, position) if row is None else rows.step(row)
+
     def secrets(self) -> list[Secret]:
         found = {s.name: s for s in super().secrets()}
         for name, row in self._changed(SECRETS).items():
@@ -153,6 +157,11 @@ class Unit(SqlReader):
     def audit(self, after: int, limit: int) -> list[Entry]:
         new = [e for e in (*self._below.audit, *self.mine.audit) if e.sequence > after]
         return [*super().audit(after, limit), *new][:limit]
+
+    def _changed_row(self, table: Table, key: Any) -> Any:
+        """A row that was written here or before in this batch; None when it was not."""
+        mine, below = self.mine.rows[table.name], self._below.rows[table.name]
+        return mine.get(key) or below.get(key)
 
     def _changed(self, table: Table) -> Rows:
         return {**self._below.rows[table.name], **self.mine.rows[table.name]}

@@ -30,6 +30,8 @@ class Meta(NamedTuple):
     parent: str
     # How many audit entries there are.
     audit_count: int
+    # Fingerprint of the key ring that its secrets are sealed under; empty before there is one.
+    ring: str = ""
 
 
 class Resource(NamedTuple):
@@ -166,6 +168,9 @@ class Reader(Protocol):
 
     def journal(self, plan: str) -> list[Step]: ...
 
+    def step(self, plan: str, position: int) -> Step | None:
+        """One line of a journal."""
+
     def lease(self, name: str) -> Lease | None: ...
 
     def secret(self, name: str) -> Secret | None: ...
@@ -231,7 +236,7 @@ class Store(Protocol):
 
     def submit(self, work: Callable[[Transaction], T]) -> Future[T]:
         """`work` as one transaction; its result comes when it is durable, its exception when it
-        had no effect."""
+        had no effect, or when the connection was lost so that nobody knows (which it says)."""
 
     def write(self, work: Callable[[Transaction], T]) -> T:
         """As `submit`, waiting for it."""

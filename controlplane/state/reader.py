@@ -82,6 +82,9 @@ _AUDIT = (
 )
 _PLANS = select(PLANS).where(PLANS.c.status == bindparam("status")).order_by(PLANS.c.digest)
 _JOURNAL = select(JOURNAL).where(JOURNAL.c.plan == bindparam("plan")).order_by(JOURNAL.c.position)
+_STEP = select(JOURNAL).where(
+    JOURNAL.c.plan == bindparam("plan"), JOURNAL.c.position == bindparam("position")
+)
 _SECRETS = select(SECRETS).order_by(SECRETS.c.name)
 
 
@@ -129,6 +132,10 @@ class SqlReader:
 
     def journal(self, plan: str) -> list[Step]:
         return [rows.step(row) for row in self._rows(_JOURNAL, plan=plan)]
+
+    def step(self, plan: str, position: int) -> Step | None:
+        found = self._rows(_STEP, plan=plan, position=position)
+        return rows.step(found[0]) if found else None
 
     def lease(self, name: str) -> Lease | None:
         row = self._row(LEASES, name)

@@ -53,6 +53,7 @@ def _first() -> dict[str, object]:
         "audit_head": "",
         "parent": "",
         "audit_count": 0,
+        "ring": "",
     }
 
 

@@ -8,14 +8,15 @@ before it locks fails without waiting. PostgreSQL: a writing transaction first l
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 from collections.abc import Callable
 from concurrent.futures import Future
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, event, select
-from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
+from sqlalchemy import Connection, Engine, create_engine, event, make_url, select
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError
 
 from aicr.errors import AicrError, Full, InvalidRequest, Unavailable
 from controlplane.failpoints import hit
@@ -37,10 +38,34 @@ SAFE_SQLITE = (3, 51, 3)
 def url_of(where: str) -> str:
     """The SQLAlchemy URL of a file or of a PostgreSQL database. Raises InvalidRequest."""
     if where.startswith(_POSTGRES):
-        return "postgresql+psycopg://" + where.split("://", 1)[1]
+        return _parsed("postgresql+psycopg://" + where.split("://", 1)[1])
     if "://" in where and not where.startswith("sqlite:///"):
-        raise InvalidRequest(f"--state {where}: a file, or postgresql://… (--state)")
+        raise InvalidRequest(f"{shown(where)}: a file, or postgresql://… (--state)")
     return f"sqlite:///{os.path.abspath(where.removeprefix('sqlite:///'))}"
+
+
+def _parsed(url: str) -> str:
+    """A URL that can be read. What is wrong with it is not shown: where a character is not escaped
+    a part of the password may stand anywhere."""
+    try:
+        host = make_url(url).host or ""
+    except (ArgumentError, ValueError):
+        host = "@"
+    if "@" in host or url.partition("?")[0].count("@") > 1:
+        form = "postgresql://USER:PASSWORD@HOST:PORT/DATABASE"
+        text = f"this is no URL of a database: write {form}, with %40 for @ and %2F for / in a name"
+        raise InvalidRequest(f"{text} or password (--state)")
+    return url
+
+
+def shown(where: str) -> str:
+    """A file or URL as messages name it: without user, password and parameters."""
+    if "://" not in where or where.startswith("sqlite:///"):
+        return where
+    return _USER.sub("://", where).partition("?")[0]
+
+
+_USER = re.compile(r"://.*@", re.S)
 
 
 def is_file(where: str) -> bool:
@@ -141,13 +166,20 @@ class SqlStore:
             return [Failure(_told(e))] * len(works)
 
     def _together(self, works: list[Work]) -> list[Any]:
-        with self._writing.connect() as connection, connection.begin():
-            _lock(connection)
-            hit("store.begun")
-            batch = Batch(connection, _now())
-            outcomes = [_outcome(batch, work) for work in works]
-            batch.flush()
-            hit("store.before_commit")
+        is_complete = False
+        try:
+            with self._writing.connect() as connection, connection.begin():
+                _lock(connection)
+                hit("store.begun")
+                batch = Batch(connection, _now())
+                outcomes = [_outcome(batch, work) for work in works]
+                batch.flush()
+                hit("store.before_commit")
+                is_complete = True  # all that is left is the commit, at the end of this block
+        except DBAPIError as e:
+            if is_complete and e.connection_invalidated:
+                raise _unknown(e) from e
+            raise
         hit("store.after_commit")
         return outcomes
 
@@ -187,10 +219,24 @@ _FULL = ("database or disk is full", "disk is full", "No space left")
 
 def unavailable(error: DBAPIError) -> AicrError:
     """A failure of the database in our words: nothing was stored."""
-    said = str(error.orig)
+    said = _said(error)
     if any(words in said for words in _FULL):
         return Full(f"the state store is full, nothing was stored: {said}")
     return Unavailable(f"the state store cannot be used, nothing was stored: {said}")
+
+
+def _unknown(error: DBAPIError) -> Unavailable:
+    """The connection was lost in the commit: the answer that it is stored may have been on its
+    way."""
+    return Unavailable(
+        "the connection to the state store was lost, it is unknown whether this was stored: "
+        f"{_said(error)}"
+    )
+
+
+def _said(error: DBAPIError) -> str:
+    """What the database said, without user and password of a URL that it may cite."""
+    return _USER.sub("://", str(error.orig))
 
 
 # Nobody waits for ever, neither for the lock of a writer that hangs nor for one that was stopped

@@ -30,6 +30,7 @@ META = Table(
     Column("audit_head", TEXT, nullable=False),
     Column("parent", TEXT, nullable=False),
     Column("audit_count", BigInteger, nullable=False),
+    Column("ring", TEXT, nullable=False),
 )
 RESOURCES = Table(
     "resources",

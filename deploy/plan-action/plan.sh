@@ -19,6 +19,18 @@ if [ -n "${INPUT_SERVER:-}" ]; then place+=(--server "$INPUT_SERVER"); fi
 if [ -z "${AICR_STATE:-}" ]; then unset AICR_STATE; fi
 if [ -z "${AICR_TOKEN:-}" ]; then unset AICR_TOKEN; fi
 
+# The ring of the state, private from its first byte; aicr and its children have it as a file only.
+ring=${INPUT_KEY_RING:-}
+unset INPUT_KEY_RING
+if [ -n "$ring" ]; then
+  rm -f "$AICR_HOME/keys/ring.json"
+  (umask 077 && mkdir -p "$AICR_HOME/keys" && printf '%s\n' "$ring" >"$AICR_HOME/keys/ring.json")
+elif [ -n "${AICR_STATE:-}" ]; then
+  echo "plan-action: state needs key-ring: the content of keys/ring.json of its AICR_HOME" >&2
+  exit 2
+fi
+unset ring
+
 main() {
   local code=0
   aicr check "${manifests[@]}" --format github || code=$?

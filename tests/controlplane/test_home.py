@@ -5,13 +5,15 @@ from __future__ import annotations
 import multiprocessing
 import os
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from aicr.errors import InvalidRequest
 from controlplane.home import Home, home
-from controlplane.local import open_engine
+from controlplane.local import engine_at, open_engine
+from controlplane.state.sql import shown
 
 
 @pytest.fixture(params=[0o000, 0o077, 0o022])
@@ -77,6 +79,57 @@ def test_of_several_processes_one_makes_it(tmp_path: Path) -> None:
     assert len(made) == 1
     assert sorted(os.listdir(tmp_path)) == ["admin.token", "keys"]
     assert os.listdir(tmp_path / "keys") == ["ring.json"]
+
+
+def _rotate(path: str, barrier: object) -> None:
+    barrier.wait()
+    place = Home(path)
+    for _ in range(10):
+        with place.rotating():
+            place.put_new_key()
+
+
+def test_keys_that_are_added_at_once_are_all_kept(tmp_path: Path) -> None:
+    Home(str(tmp_path)).vault()
+    context = multiprocessing.get_context("spawn")
+    barrier = context.Barrier(2)
+    processes = [context.Process(target=_rotate, args=(str(tmp_path), barrier)) for _ in range(2)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    assert len(Home(str(tmp_path)).vault().key_ids) == 21
+
+
+def test_names_are_durable_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A rename, or a link, is on the disk only when its directory is."""
+    synced: list[str] = []
+    monkeypatch.setattr(
+        os, "fsync", lambda handle: synced.append(os.readlink(f"/proc/self/fd/{handle}"))
+    )
+    place, keys = Home(str(tmp_path)), str(tmp_path / "keys")
+    place.vault()
+    assert synced[-1] == keys
+    synced.clear()
+    place.put_new_key()
+    assert synced[-1] == keys
+
+
+def test_a_state_belongs_to_its_ring(where: str, tmp_path: Path) -> None:
+    first, other = Home(str(tmp_path / "first")), Home(str(tmp_path / "other"))
+    with closing(engine_at(first, where).store):
+        pass
+    with pytest.raises(InvalidRequest, match="AICR_HOME") as said:
+        engine_at(other, where)
+    assert other.ring in said.value.message
+    assert shown(where) in said.value.message
+    assert not other.has_ring, "one was made that nobody can use"
+    other.vault()
+    with pytest.raises(InvalidRequest, match="another key ring"):
+        engine_at(other, where)
+    first.put_new_key()
+    with closing(engine_at(first, where).store):
+        pass
 
 
 def test_where_it_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from aicr import jsonio
 from aicr.catalog import Catalog
 from aicr.errors import InvalidRequest, NotFound
 from controlplane import address as addresses
-from controlplane import planner
+from controlplane import imports, planner
 from controlplane.access import guard
 from controlplane.access.credentials import Caller, Credentials
 from controlplane.access.scopes import OWN
@@ -121,7 +121,7 @@ class State:
         actor = await self._context.actor(req, PLANS_APPLY)
         document, _ = await bodies.document(req, await bodies.read(req))
         engine = self._context.engine
-        count = await asyncio.to_thread(planner.restore, engine, document, actor)
+        count = await asyncio.to_thread(imports.restore, engine, document, actor)
         engine.on_change()
         _say(resp, {"resources": count})
 

@@ -11,8 +11,11 @@ from jsonschema import Draft202012Validator
 
 from aicr.outputs import ListOutput
 from controlplane.families import KINDS
+from controlplane.local import open_engine
+from controlplane.plan.effects import secret_name
 from controlplane.schemas import schemas
 from tests.controlplane.cli.conftest import CLIENT, CLUSTER, PRODUCTION, shown, widen
+from tests.stores import raw
 
 OTHER = "access.accounts.other"
 
@@ -39,6 +42,15 @@ def test_export_and_import(aicr: Any, applied: None, place: Path) -> None:
     assert aicr("state", "import", "state.json").code == 2
     ran = aicr("state", "import", "state.json", "--state", "new.db")
     assert (ran.code, ran.out) == (0, "Imported 4 resources.\n")
+    planned = aicr("plan", "-f", PRODUCTION, "--state", "new.db").out
+    assert "~ access.secrets.webhook\n" in planned, "its value is not there"
+    assert planned.endswith("Plan: 1 to update.\n")
+    assert aicr("apply", "-f", PRODUCTION, "--yes", "--state", "new.db").code == 0
+    with open_engine("new.db") as engine:
+        value = engine.store.read(
+            lambda r: engine.vault.get(r, secret_name("access.secrets.webhook", "value"))
+        )
+    assert value == "feathers-canary"
     assert aicr("plan", "-f", PRODUCTION, "--state", "new.db").out == "No changes.\n"
     assert "yes      yes" in aicr("state", "list", CLUSTER, "--state", "new.db").out
 
@@ -107,3 +119,53 @@ def test_where_the_state_is(aicr: Any, monkeypatch: Any, place: Path, variable: 
     assert aicr("apply", "-f", PRODUCTION, "--yes", *more).code == 0
     assert (place / "own.db").stat().st_mode & 0o777 == 0o600
     assert not (place / "home/state.db").exists()
+
+
+MISSPELT = {
+    "drift": ["drift"],
+    "plan": ["plan", "-f", PRODUCTION],
+    "destroy": ["destroy", "--yes"],
+    "list": ["state", "list"],
+    "export": ["state", "export"],
+    "adopt": ["state", "adopt", OTHER],
+    "rotate": ["state", "rotate-keys"],
+    "check": ["state", "check"],
+}
+
+
+@pytest.mark.parametrize("arguments", MISSPELT.values(), ids=list(MISSPELT))
+def test_a_state_that_is_not_there_is_not_made(
+    aicr: Any, place: Path, arguments: list[str]
+) -> None:
+    ran = aicr(*arguments, "--state", "typo.db")
+    assert ran.code == 3
+    assert "typo.db: there is no state yet" in ran.err
+    assert "--state" in ran.err
+    assert not (place / "typo.db").exists()
+    if arguments[0] != "plan":
+        ran = aicr(*arguments)
+        assert ran.code == 3
+        assert "AICR_HOME" in ran.err
+        assert not (place / "home").exists()
+
+
+def test_no_key_is_added_when_something_cannot_be_opened(
+    aicr: Any, applied: None, place: Path
+) -> None:
+    ring = place / "home/keys/ring.json"
+    before = ring.read_text()
+    raw(str(place / "home/state.db"), "UPDATE secrets SET data = ?", b"damaged")
+    ran = aicr("state", "rotate-keys")
+    assert ran.code == 2
+    assert "was changed in the store" in ran.err
+    assert ring.read_text() == before
+
+
+def test_check(aicr: Any, applied: None, place: Path) -> None:
+    ran = aicr("state", "check")
+    assert (ran.code, ran.out) == (0, "The state is sound: 6 audit entries, 4 resources.\n")
+    raw(str(place / "home/state.db"), "UPDATE audit SET actor = 'nobody' WHERE sequence = 2")
+    ran = aicr("state", "check")
+    assert ran.code == 8
+    assert ran.out == "audit entry 2 was changed\n"
+    assert "the state is damaged" in ran.err

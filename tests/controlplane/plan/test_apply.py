@@ -6,15 +6,19 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
-from aicr.errors import InvalidRequest
+from aicr.errors import Conflict, InvalidRequest, Unavailable
+from controlplane import planner
 from controlplane.engine import Engine
 from controlplane.plan import apply as applying
 from controlplane.plan import recover
 from controlplane.plan.apply import TOGETHER, groups
 from controlplane.plan.effects import Effects
+from controlplane.state.batch import Batch
 from controlplane.state.protocol import Actor
-from tests.controlplane.engines import apply, opened, plan
+from tests.controlplane.engines import ME, apply, opened, plan
+from tests.controlplane.some_kinds import KINDS
 
 
 @pytest.fixture
@@ -114,6 +118,58 @@ def test_dependents_of_a_stage_that_fails_are_not_done(
     )
 
 
+def test_dependents_of_a_stage_that_cannot_be_stored_are_not_done(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It ran without an error; what it left was refused when its commit was written."""
+    perform = Effects.perform
+
+    def unstorable(self: Effects, changes: Any, stage: Any) -> None:
+        perform(self, changes, stage)
+        if stage.address == "test.things.b":
+            known = changes.tx.get(stage.address)
+            changes.put(known._replace(uid="\ud800"), "updated")
+
+    made = plan(
+        engine,
+        {"test.things.a": {"uses": ["b"]}, "test.things.b": {"uses": ["c"]}, "test.things.c": {}},
+    )
+    with monkeypatch.context() as patched:
+        patched.setattr(Effects, "perform", unstorable)
+        with pytest.raises(InvalidRequest, match="cannot hold such a value"):
+            apply(engine, made)
+    assert [r.address for r in engine.store.read(lambda r: r.resources())] == ["test.things.c"]
+    journal = engine.store.read(lambda r: r.journal(made.digest))
+    assert [s.status for s in journal] == ["done", "not-done", "not-done"]
+
+
+def test_dependents_in_a_later_batch_than_a_lost_one_are_not_done(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The commit of the first effect is lost, and those behind it wait for the next one."""
+    store: Any = engine.store
+    made = plan(engine, {"test.things.a": {"uses": ["b"]}, "test.things.b": {}})
+    submit, flush, lost = store.submit, Batch.flush, []
+
+    def one_by_one(work: Any) -> Any:
+        future = submit(work)
+        future.exception()  # whatever came of it: the next one is of another batch
+        return future
+
+    def losing(self: Batch) -> None:
+        flush(self)
+        if self._overlay.rows["resources"] and not lost:
+            lost.append(True)
+            raise OperationalError("COMMIT", None, Exception("disk I/O error"))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(store, "submit", one_by_one)
+        patched.setattr(Batch, "flush", losing)
+        with pytest.raises(Unavailable):
+            apply(engine, made)
+    assert engine.store.read(lambda r: r.resources()) == []
+
+
 def test_stages_share_commits(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     from controlplane.state import sql
 
@@ -185,3 +241,22 @@ def test_who_looks_while_a_plan_begins_does_not_take_it_for_abandoned(
     assert apply(engine, plan(engine, {"test.things.a": {}})).status == "applied"
     assert looked == [[]]
     assert recover.running == set()
+
+
+def test_a_kind_that_a_newer_program_made_is_named(where: str) -> None:
+    with opened(where) as engine:
+        apply(
+            engine, plan(engine, {"test.things.a": {}, "test.tokens.t": {"value": "env:T"}}, T), T
+        )
+    older = {path: kind for path, kind in KINDS.items() if path != "test.tokens"}
+    with opened(where, older) as engine:
+        for work in (
+            lambda: plan(engine, {"test.things.a": {}}),
+            lambda: planner.destroy(engine),
+            lambda: engine.change_now(ME, lambda c: c.delete(c.tx.get("test.tokens.t"))),
+        ):
+            with pytest.raises(Conflict, match=r"test\.tokens\.t: this aicr knows no kind"):
+                work()
+
+
+T = {"env:T": "x"}

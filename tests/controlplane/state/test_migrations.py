@@ -107,7 +107,7 @@ def test_a_migration_that_is_killed_leaves_nothing_or_all(where: str, point: str
     assert process.returncode == (-signal.SIGKILL if killed else 0)
     store = SqlStore(where)
     assert store.check() == []
-    assert store.read(lambda r: r.meta())[1:] == (0, 0, 0, "", "", 0)
+    assert store.read(lambda r: r.meta())[1:] == (0, 0, 0, "", "", 0, "")
     store.close()
 
 

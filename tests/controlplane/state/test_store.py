@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from aicr.errors import InvalidRequest, Unavailable
 from controlplane.kinds import Lookup
@@ -22,7 +23,7 @@ from controlplane.state.protocol import (
     StoredPlan,
     Transaction,
 )
-from controlplane.state.sql import SqlStore, is_file, url_of
+from controlplane.state.sql import SqlStore, is_file, shown, url_of
 from controlplane.state.tables import METADATA
 from tests.controlplane.state.conftest import THING, thing
 from tests.stores import dump, raw
@@ -54,7 +55,7 @@ def batched(store: SqlStore, *works: Any) -> list[Any]:
 class TestMeta:
     def test_a_new_state_is_empty_and_has_a_lineage(self, store: SqlStore) -> None:
         meta = store.read(lambda r: r.meta())
-        assert meta[1:] == (0, 0, 0, "", "", 0)
+        assert meta[1:] == (0, 0, 0, "", "", 0, "")
         assert len(meta.lineage) == 36
         assert store.read(lambda r: r.resources(deleted=True)) == []
 
@@ -554,6 +555,37 @@ class TestPlansAndJournal:
         assert store.read(lambda r: r.journal("a")) == journal
 
 
+class TestLostConnections:
+    """A commit whose answer is lost may be stored; before it nothing is."""
+
+    @pytest.mark.parametrize(
+        ("point", "words"),
+        [("store.before_commit", "it is unknown whether"), ("store.begun", "nothing was stored")],
+    )
+    def test_what_is_said(
+        self, postgres: Any, monkeypatch: pytest.MonkeyPatch, point: str, words: str
+    ) -> None:
+        where = postgres.database()
+        store = SqlStore(where)
+
+        def lose(name: str) -> None:
+            if name == point:
+                raw(where, _END_OTHERS)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(sql, "hit", lose)
+            with pytest.raises(Unavailable, match=words):
+                store.write(lambda tx: tx.advance())
+        assert store.write(lambda tx: tx.advance()) == 1
+        store.close()
+
+
+_END_OTHERS = (
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+    "WHERE pid <> pg_backend_pid() AND datname = current_database()"
+)
+
+
 class TestPlaces:
     @pytest.mark.parametrize("given", ["postgres://u:p@h/db?x=1", "postgresql://u:p@h/db?x=1"])
     def test_postgres_means_psycopg(self, given: str) -> None:
@@ -566,6 +598,33 @@ class TestPlaces:
     def test_other_databases_are_refused(self) -> None:
         with pytest.raises(InvalidRequest, match="--state"):
             url_of("mysql://h/db")
+
+    @pytest.mark.parametrize(
+        "given",
+        [
+            "postgresql://u:canary@host:notaport/db",
+            "postgresql://u:canary@ss@host/db",
+            "postgresql://u:can@canary/ry@host/db",
+            "postgresql://u:7/canary@x:y/db",
+            "postgresql://[::1/canary",
+            "mysql://u:canary@h/db",
+            "postgres+psycopg://u:p@canary@h/db?password=canary",
+        ],
+    )
+    def test_what_cannot_be_read_is_not_repeated(self, given: str) -> None:
+        with pytest.raises(InvalidRequest, match="--state") as said:
+            url_of(given)
+        assert "canary" not in str(said.value)
+
+    def test_errors_of_the_database_have_no_password(self) -> None:
+        cited = Exception('no "postgresql://u:canary@h/db?x=1" here')
+        said = sql.unavailable(OperationalError("SELECT 1", None, cited))
+        assert "canary" not in said.message
+        assert "h/db" in said.message
+
+    def test_messages_name_a_place_without_its_password(self) -> None:
+        assert shown("postgresql://u:p@s/w@h:1/db?password=p") == "postgresql://h:1/db"
+        assert shown("a@b/state.db") == "a@b/state.db"
 
     def test_what_cannot_be_reached_is_unavailable(self) -> None:
         with pytest.raises(Unavailable, match="nothing was stored"):

@@ -16,6 +16,7 @@ def upgrade() -> None:
         *(_number(n) for n in ("serial", "revision", "compacted")),
         *(_text(n) for n in ("audit_head", "parent")),
         _number("audit_count"),
+        _text("ring"),
     )
     op.create_table(
         "resources",

@@ -60,7 +60,9 @@ def test_a_state_is_put_into_an_empty_one(one: Plans, tmp_path: Path) -> None:
         restored = other.get("/v1/state").json
 
         def facts(state: Any) -> Any:
-            return [{k: v for k, v in r.items() if k != "revision"} for r in state["resources"]]
+            # What every installation has from its start is left as it is.
+            own = {"revision", "uid", "created", "updated"}
+            return [{k: v for k, v in r.items() if k not in own} for r in state["resources"]]
 
         assert facts(restored) == facts(exported)
         assert restored["lineage"] != exported["lineage"]
@@ -92,6 +94,12 @@ HOSTILE = {
     "protected is text": _with(protected="no"),
     "revision is text": _with(revision="1"),
     "status is null": _with(status=None),
+    "created is no instant": _with(created="yesterday"),
+    "updated is no instant": _with(updated=""),
+    "spec has more": _with(spec={"colour": "red"}),
+    "applied is another": _with(applied={"name": 1}),
+    "a secret in place of its mark": _with(address="access.secrets.x", spec={"value": "env:X"}),
+    "twice": lambda s: {**s, "resources": [*s["resources"], s["resources"][0]]},
 }
 
 
@@ -100,6 +108,15 @@ def test_what_is_no_state_changes_nothing(plans: Plans, edit: Any) -> None:
     before = plans.get("/v1/state").json
     answer = plans.call("POST", "/v1/state", edit(plans.get("/v1/state").json))
     problem(answer, 400, "INVALID_REQUEST")
+    assert plans.get("/v1/state").json == before
+
+
+@pytest.mark.parametrize("fields", [{"spec": {"name": "Mine"}}, {"protected": False}])
+def test_what_is_there_is_not_overwritten(plans: Plans, fields: Any) -> None:
+    before = plans.get("/v1/state").json
+    exported = plans.get("/v1/state").json
+    exported["resources"][0].update(fields)
+    problem(plans.call("POST", "/v1/state", exported), 409, "CONFLICT")
     assert plans.get("/v1/state").json == before
 
 
