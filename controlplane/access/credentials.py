@@ -76,7 +76,7 @@ class Credentials:
         if found is not None and self._clock() < found[1]:
             return found[0]
         if digest in self._local:
-            return Caller(LOCAL, "local", "", frozenset(OWN), ())
+            return Caller(LOCAL, "admin", "", frozenset(OWN), ())
         asked = self._round
         caller = await self._asked(bearer, namespace)
         if asked == self._round:  # else something changed while the store was asked

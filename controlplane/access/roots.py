@@ -57,8 +57,13 @@ def new_bootstrap_secret(tx: Transaction, vault: Vault) -> str:
     return value
 
 
+def has_bootstrap_secret(reader: Reader) -> bool:
+    """Whether one was ever printed: from then on it is asked for on this machine, too."""
+    return reader.secret(BOOTSTRAP) is not None
+
+
 def is_bootstrap_secret(reader: Reader, vault: Vault, text: str) -> bool:
-    if not text or reader.secret(BOOTSTRAP) is None:
+    if not text or not has_bootstrap_secret(reader):
         return False
     known = vault.get(reader, BOOTSTRAP)
     return hmac.compare_digest(known.encode(), _digest(text).encode())

@@ -27,7 +27,7 @@ from controlplane.http.problem_json import DIALECT
 from controlplane.http.settings import Network, Settings
 from controlplane.local import open_state
 from controlplane.services.keys.models import SCHEMAS
-from controlplane.services.keys.routes import Context, routes
+from controlplane.services.keys.routes import Context, Trust, routes
 from controlplane.services.keys.service import PREFIXES, Service
 from controlplane.state import sql
 from controlplane.state.protocol import Actor
@@ -66,8 +66,9 @@ class Worker:
         local = {hashlib.sha256(LOCAL.encode()).digest()}
         self.credentials = Credentials(self.engine, self.roots, local, clock)
 
-    def api(self, *proxies: Network, peer: str = "127.0.0.1") -> Api:
-        context = Context(self.engine, self.credentials, proxies, self.clock)
+    def api(self, *proxies: Network, peer: str = "127.0.0.1", loopback: bool = True) -> Api:
+        trust = Trust(proxies, loopback)
+        context = Context(self.engine, self.credentials, trust, self.clock)
         service = Service(routes(context), SCHEMAS, PREFIXES, DIALECT, limited=False)
         app = create_app(Settings(), [service], Lifecycle(), Metrics()).asgi
         return Api(app, self, peer)
