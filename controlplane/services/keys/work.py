@@ -152,9 +152,11 @@ def known_user(reader: Reader, owner: str) -> Resource:
 
 
 def set_user_status(changes: Changes, owner: str, wanted: str) -> Resource:
-    """Raises Refused 404."""
-    found = known_user(changes.tx, owner)
-    return changes.update(found, spec={**(found.spec or {}), "status": wanted})
+    """Raises Refused 404. Everything that is said of an owner says it then."""
+    known_user(changes.tx, owner)
+    found = keys.users(changes.tx, owner)
+    said = [changes.update(u, spec={**(u.spec or {}), "status": wanted}) for u in found]
+    return said[0]
 
 
 # ---- the same request again

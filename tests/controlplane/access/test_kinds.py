@@ -274,6 +274,44 @@ def test_every_kind_is_told_in_a_sentence(kind: Any) -> None:
     assert kind.path.startswith("access.")
 
 
+SUSPENDED = """apiVersion: aicr.nvidia.com/v1alpha1
+kind: ControlPlane
+metadata: {name: users}
+spec:
+  resources:
+    access:
+      users: {zed: {owner: anna, status: SUSPENDED}}
+"""
+
+
+def test_an_owner_that_a_manifest_suspends(manifests: Manifests, worker: Worker, keys: Api) -> None:
+    """Beside the resource that REST made of the owner, wherever that sorts."""
+    value = keys.key().json["value"]
+    assert manifests.apply(SUSPENDED) == [("create", "access.users.zed")]
+    worker.credentials.forget()
+    with pytest.raises(Refused, match="Authorization failed"):
+        worker.caller(value)
+    assert keys.key().status_code == 403
+    user = "/v1/admin/users/anna"
+    assert keys.ask("GET", user).json["status"] == "SUSPENDED"
+    assert keys.ask("PUT", f"{user}/status", {"status": "ACTIVE"}).json["status"] == "ACTIVE"
+    assert worker.caller(value).subject == "anna"
+    assert keys.ask("GET", user).json["status"] == "ACTIVE"
+
+
+def test_a_value_that_is_declared_twice(manifests: Manifests, worker: Worker, keys: Api) -> None:
+    """Each is a key: one that is suspended or expired does not hide the other."""
+    block = KEY[KEY.index("        ci:") :]
+    manifests.apply(KEY + block.replace("ci:", "second:", 1))
+    first, second = worker.read(lambda r: stored.all_owned(r, "pipelines"))
+    assert first.id != second.id
+    suspend(keys, first.id)
+    assert worker.caller(VALUE).subject == "pipelines"
+    suspend(keys, second.id)
+    with pytest.raises(Refused, match="Authorization failed"):
+        worker.caller(VALUE)
+
+
 def test_two_declared_keys_have_ids_of_their_own(
     manifests: Manifests, worker: Worker, monkeypatch: Any
 ) -> None:
