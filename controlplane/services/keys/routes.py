@@ -137,14 +137,18 @@ class Keys(_Resource):
         document = await requests.body(req)
         once = requests.once(req, service, owner, document)
         now = context.now()
-        draft = requests.draft(document, service, now)
+        # A request that was answered stays answered when it would be too late to make it: what it
+        # asks for is looked at when nothing is remembered.
+        draft = None if once else requests.draft(document, service, now)
         vault, mint = context.engine.vault, context.credentials.mint
 
         def make(changes: Changes) -> dict[str, Any]:
             known = once and work.recall(changes.tx, vault, once)
             if known:
+                work.check_owner(changes.tx, owner)
                 return known
-            answer = work.create(changes, draft, service, owner, mint)
+            asked = draft or requests.draft(document, service, now)
+            answer = work.create(changes, asked, service, owner, mint)
             if once:
                 work.remember(changes, vault, once, answer)
             return answer

@@ -804,6 +804,31 @@ def test_another_request_under_its_name(keys: Api) -> None:
     refused(answer, 422, "Idempotency-Key was used with another request")
 
 
+def test_the_same_request_after_the_key_expired(keys: Api, worker: Worker, clock: Clock) -> None:
+    body = request(clock, expires_at=clock.after(hours=1))
+    asked = {**ANNA, "Idempotency_Key": "order-1"}
+    first = keys.ask("POST", KEYS, body, **asked)
+    clock.sleep(7200)
+    assert keys.ask("POST", KEYS, body, **asked).content == first.content
+    clock.sleep(86_400)
+    assert keys.ask("POST", KEYS, body, **asked).status_code == 400
+
+
+def test_the_same_request_after_the_key_was_deleted(keys: Api, worker: Worker) -> None:
+    made = again(keys).json
+    keys.ask("DELETE", f"{KEYS}/{made['id']}", **ANNA)
+    answer = again(keys)
+    assert (answer.status_code, answer.json["title"]) == (409, "Conflict")
+    assert made["value"] not in answer.text
+    assert not [s for s in worker.read(lambda r: r.secrets()) if made["id"] in s.name]
+
+
+def test_the_same_request_of_an_owner_who_is_suspended(keys: Api) -> None:
+    again(keys)
+    keys.ask("PUT", f"{ADMIN}/status", {"status": "SUSPENDED"})
+    refused(again(keys), 403, "Key owner suspended.")
+
+
 def test_names_belong_to_an_owner_of_a_service(keys: Api) -> None:
     made = [
         again(keys),
