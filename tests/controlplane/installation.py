@@ -140,19 +140,26 @@ def request(clock: Clock, **fields: Any) -> dict[str, Any]:
 @pytest.fixture(scope="session")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home after its first start, to be copied."""
-    home = tmp_path_factory.mktemp("prepared")
-    worker = Worker(home, Clock())
-    worker.engine.store.close()
+    home, clock = tmp_path_factory.mktemp("prepared"), Clock()
+    with pytest.MonkeyPatch.context() as patch:
+        _tell(patch, clock)
+        worker = Worker(home, clock)
+        worker.engine.store.close()
     return home
+
+
+def _tell(patch: pytest.MonkeyPatch, clock: Clock) -> None:
+    """The store has this time, too."""
+    patch.setattr(
+        sql, "_now", lambda: clock.now.isoformat(timespec="microseconds").replace("+00:00", "Z")
+    )
 
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """The time of tokens, keys and the store."""
     found = Clock()
-    monkeypatch.setattr(
-        sql, "_now", lambda: found.now.isoformat(timespec="microseconds").replace("+00:00", "Z")
-    )
+    _tell(monkeypatch, found)
     return found
 
 
