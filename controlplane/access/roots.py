@@ -40,6 +40,11 @@ def read(reader: Reader, vault: Vault) -> Roots | None:
     return Roots(vault.get(reader, SIGNING), domain)
 
 
+def any_made(reader: Reader) -> bool:
+    """Whether there was a first start."""
+    return any(reader.secret(name) is not None for name in _MADE)
+
+
 def make(tx: Transaction, vault: Vault) -> None:
     """Make those that are not there."""
     for name, value in _MADE.items():
