@@ -62,6 +62,8 @@ def _of_declared_key(making: Making) -> Spec:
     spec, before = making.spec, making.before
     stamped = times.stamp(times.parse(making.now))
     if "value" not in making.secrets:
+        if not before:
+            raise InvalidRequest(f"{making.address}: a key that is new needs a value")
         return before
     value = making.secrets["value"]
     if not apikeys.is_shaped(value):

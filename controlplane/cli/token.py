@@ -8,7 +8,6 @@ from typing import Any
 import click
 
 from aicr.cli import output
-from aicr.diagnostics import did_you_mean
 from aicr.errors import InvalidRequest, NotFound
 from controlplane.cli.options import me, note_here
 
@@ -61,14 +60,12 @@ def create(client: str, scopes: tuple[str, ...], ttl: str, state: str | None) ->
 
 def check_scopes(scopes: Iterable[str]) -> None:
     """Raises InvalidRequest for a scope that no endpoint asks of a token."""
-    from controlplane.access.scopes import JWT, SCOPES, bearers, is_known
+    from controlplane.access.scopes import JWT, fault
 
     for scope in scopes:
-        if not is_known(scope):
-            near = did_you_mean(scope, SCOPES) or f"there are {', '.join(SCOPES)}"
-            raise InvalidRequest(f"--scope {scope}: nothing asks for it: {near}")
-        if JWT not in bearers(scope):
-            raise InvalidRequest(f"--scope {scope}: it counts for API keys only")
+        wrong = fault(scope, JWT)
+        if wrong:
+            raise InvalidRequest(f"--scope {scope}: {wrong}")
 
 
 def _check_limit(client: str, spec: Mapping[str, Any], scopes: Iterable[str]) -> None:

@@ -221,6 +221,19 @@ def test_a_value_that_is_no_key(manifests: Manifests, worker: Worker, value: str
         ("2026-12-01T00:00:00.000Z", "tomorrow", "instant"),
         ("the key of pipelines", "a.b", "description"),
         ("owner: pipelines", 'owner: ""', "owner"),
+        ("owner: pipelines", 'owner: "a\\tb"', "owner"),
+        (f"aud: {FUNCTIONS.id}", "aud: nvcf", "no such service"),
+        (f"aud: {FUNCTIONS.id}", "auds: []", "aud must be set"),
+        ("[list_functions]", "[list_function]", "nothing asks for it"),
+        ("[list_functions]", "[plans:read]", "it counts for tokens only"),
+        ("[list_functions]", "list_functions", "scopes must be a list"),
+        (
+            "[list_functions]",
+            "[]\n                resources: [{type: functions, id: a}]",
+            "no such type",
+        ),
+        ("[list_functions]", "[]\n                resources: [account-functions]", "list of maps"),
+        ("[list_functions]", "[]\n                resources: [{type: task}]", "id must be set"),
         (
             "          value: env:CI_KEY\n",
             "          value: env:CI_KEY\n          audiences: []\n",
@@ -254,6 +267,18 @@ def test_accounts_and_clients(manifests: Manifests, worker: Worker) -> None:
     bearer = worker.credentials.tokens.issue("ci", ["plans:read", "plans:apply"]).value
     found = worker.caller(bearer)
     assert (found.account, found.scopes) == ("research", {"plans:read"})
+
+
+@pytest.mark.parametrize("scope", ["plan:read", "launch_task"])
+def test_scopes_that_no_token_carries(manifests: Manifests, scope: str) -> None:
+    with pytest.raises(AicrError, match=scope):
+        manifests.plan(CLIENT.replace("[plans:read]", f"[{scope}]"))
+
+
+def test_a_new_key_without_a_value(manifests: Manifests, worker: Worker) -> None:
+    with pytest.raises(AicrError, match="a key that is new needs a value"):
+        manifests.apply(KEY.replace("          value: env:CI_KEY\n", ""))
+    assert worker.read(lambda r: stored.all_owned(r, "pipelines")) == []
 
 
 def test_a_client_of_no_account(manifests: Manifests) -> None:
