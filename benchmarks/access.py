@@ -33,7 +33,7 @@ ROUNDS, CALLS, FIRST = 7, 20_000, 200
 
 def a_key(engine: Engine, credentials: Credentials) -> str:
     value = credentials.mint.new()
-    policy = {"aud": FUNCTIONS.id, "scopes": list(scopes.FUNCTION_KEY), "resources": []}
+    policy = {"aud": FUNCTIONS.id, "scopes": ["invoke_function", "list_functions"], "resources": []}
     spec = {
         "service": FUNCTIONS.id,
         "owner": "bench",

@@ -7,6 +7,7 @@ writes what was seen of a resource, which is no change of desired state.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 from uuid import uuid4
 
@@ -20,8 +21,11 @@ CREATED, UPDATED, DELETED, STATUS = "created", "updated", "deleted", "status"
 class Changes:
     """Changes of one transaction by one actor."""
 
-    def __init__(self, tx: Transaction, kinds: Kinds, actor: Actor) -> None:
-        self.tx, self.kinds, self.actor = tx, kinds, actor
+    def __init__(
+        self, tx: Transaction, kinds: Kinds, actor: Actor, about: Json = MappingProxyType({})
+    ) -> None:
+        """`about` stands in the audit beside what each change says: for whom it is done."""
+        self.tx, self.kinds, self.actor, self._about = tx, kinds, actor, about
 
     def create(
         self, address: str, spec: Json, status: Json | None = None, *, uid: str = ""
@@ -101,7 +105,7 @@ class Changes:
     def _tell(self, type_: str, address: str, detail: Json) -> None:
         serial = self.tx.advance()
         self.tx.event(type_, address, {"serial": serial})
-        self.tx.record(self.actor, type_, address, detail)
+        self.tx.record(self.actor, type_, address, {**self._about, **detail})
 
 
 def observe(tx: Transaction, kinds: Kinds, resource: Resource, status: Json) -> Resource:

@@ -52,6 +52,7 @@ _ERRORS: dict[int, type[AicrError]] = {
 }
 
 
+_HEADER = re.compile(r"[\x21-\x7e]*")
 _CODE = re.compile(r"[A-Z][A-Z_]{2,40}\Z")
 
 
@@ -183,8 +184,13 @@ class Remote:
 
 
 def _token(host: str) -> str:
-    """AICR_TOKEN; on the server's own host the credential in AICR_HOME does."""
+    """AICR_TOKEN; on the server's own host the credential in AICR_HOME does.
+
+    Raises InvalidRequest for what cannot stand in a header, before anything prints it.
+    """
     given = os.environ.get(TOKEN, "").strip()
+    if not _HEADER.fullmatch(given):
+        raise InvalidRequest(f"{TOKEN} must be visible ASCII characters without blanks")
     return given or (home().known_token() if _is_here(host) else "")
 
 

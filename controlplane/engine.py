@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from types import MappingProxyType
 from typing import TypeVar
 
 from controlplane.changes import Changes
 from controlplane.kinds import Kinds
-from controlplane.state.protocol import Actor, Reader, Store, Transaction
+from controlplane.state.protocol import Actor, Json, Reader, Store, Transaction
 from controlplane.vault import Vault
 
 T = TypeVar("T")
@@ -32,10 +33,12 @@ class Engine:
         """What `work` makes of one consistent state, in a thread."""
         return await asyncio.to_thread(self.store.read, work)
 
-    async def change(self, actor: Actor, work: Callable[[Changes], T]) -> T:
+    async def change(
+        self, actor: Actor, work: Callable[[Changes], T], about: Json = MappingProxyType({})
+    ) -> T:
         """`work` as one transaction, durable when this returns. It runs on the writer's thread, so
-        that what it reads cannot change before what it writes."""
-        result = await asyncio.wrap_future(self.store.submit(self._changing(actor, work)))
+        that what it reads cannot change before what it writes. `about` goes into the audit."""
+        result = await asyncio.wrap_future(self.store.submit(self._changing(actor, work, about)))
         self.on_change()
         return result
 
@@ -43,8 +46,10 @@ class Engine:
         """The same, for commands."""
         return self.store.write(self._changing(actor, work))
 
-    def _changing(self, actor: Actor, work: Callable[[Changes], T]) -> Callable[[Transaction], T]:
-        return lambda tx: work(Changes(tx, self.kinds, actor))
+    def _changing(
+        self, actor: Actor, work: Callable[[Changes], T], about: Json = MappingProxyType({})
+    ) -> Callable[[Transaction], T]:
+        return lambda tx: work(Changes(tx, self.kinds, actor, about))
 
 
 def _nothing() -> None:

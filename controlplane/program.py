@@ -28,6 +28,7 @@ from controlplane.services.aicr.models import SCHEMAS
 from controlplane.services.aicr.requests import allowlists
 from controlplane.services.aicr.routes import routes
 from controlplane.services.gpus.service import service as gpu_service
+from controlplane.services.keys.routes import Trust
 from controlplane.services.keys.service import service as key_service
 from controlplane.services.nvcf.service import service as nvcf_service
 from controlplane.services.nvct.service import service as task_service
@@ -111,7 +112,8 @@ class Program:
             lambda: self._answers.catalog,
         )
         plans = Service(plan_routes.routes(context), plan_models.SCHEMAS)
-        keys = key_service(self.engine, self.credentials, self.settings.trusted_proxies)
+        trust = Trust(self.settings.trusted_proxies, self.settings.trust_loopback)
+        keys = key_service(self.engine, self.credentials, trust)
         sis = sis_service(self.engine, self.credentials)
         gpus = gpu_service(self.engine, self.credentials)
         live, mode = self._live(), self.settings.registry_check

@@ -49,10 +49,6 @@ class Vault:
         # The oldest key marks: digests outlive rotations.
         self._mark = hashlib.sha256(b"aicr digests" + ring[-1].value).digest()
 
-    @property
-    def key_ids(self) -> list[str]:
-        return list(self._ring)
-
     def refresh(self) -> None:
         """Use the ring as it is now."""
         self._hold(self._reread())

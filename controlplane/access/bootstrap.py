@@ -7,7 +7,7 @@ from controlplane.access.kinds import ACCOUNTS, CLIENTS
 from controlplane.access.roots import Roots
 from controlplane.changes import UPDATED, Changes
 from controlplane.engine import Engine
-from controlplane.state.protocol import Actor, Json, Reader
+from controlplane.state.protocol import Actor, Json
 from controlplane.vault import Vault
 
 ACCOUNT, CLIENT = "nvcf-default", "ncp"
@@ -20,7 +20,7 @@ _RESOURCES: dict[str, Json] = {
 
 
 def bootstrap(changes: Changes) -> None:
-    """Create the default account and client, protected, unless they were ever there."""
+    """Create the default account and client, protected, where an import has not made them."""
     for address, spec in _RESOURCES.items():
         if changes.tx.get(address, deleted=True) is None:
             made = changes.create(address, spec)
@@ -29,17 +29,14 @@ def bootstrap(changes: Changes) -> None:
 
 def prepare(engine: Engine) -> Roots:
     """The secrets of the installation, after making sure of it; writes at the first start only."""
-    found = engine.store.read(lambda reader: _all(reader, engine.vault))
+    found = engine.store.read(lambda reader: roots.read(reader, engine.vault))
     return found or engine.change_now(ACTOR, lambda changes: _make(changes, engine.vault))
 
 
-def _all(reader: Reader, vault: Vault) -> Roots | None:
-    there = all(reader.get(address, deleted=True) is not None for address in _RESOURCES)
-    return roots.read(reader, vault) if there else None
-
-
 def _make(changes: Changes, vault: Vault) -> Roots:
-    bootstrap(changes)
+    # The secrets say that there was a first start: what it made and somebody removed stays away.
+    if not roots.any_made(changes.tx):
+        bootstrap(changes)
     roots.make(changes.tx, vault)
     made = roots.read(changes.tx, vault)
     assert made is not None  # noqa: S101 (it was made in this transaction)

@@ -21,7 +21,7 @@ from controlplane.access.scopes import API_KEY, JWT, LOCAL, OWN, held
 from controlplane.access.tokens import BadToken, Claims, Tokens
 from controlplane.engine import Engine
 from controlplane.http.problems import Refused
-from controlplane.state.protocol import Actor, Event, Reader
+from controlplane.state.protocol import Actor, Event, Reader, Resource
 
 # Seconds for which an answer counts without asking the store again (contract 2.3).
 LIFE = 60.0
@@ -76,7 +76,7 @@ class Credentials:
         if found is not None and self._clock() < found[1]:
             return found[0]
         if digest in self._local:
-            return Caller(LOCAL, "local", "", frozenset(OWN), ())
+            return Caller(LOCAL, "admin", "", frozenset(OWN), ())
         asked = self._round
         caller = await self._asked(bearer, namespace)
         if asked == self._round:  # else something changed while the store was asked
@@ -118,12 +118,18 @@ class Credentials:
 
 def _of_client(reader: Reader, claims: Claims) -> Caller:
     client = reader.get(f"{CLIENTS}.{claims.subject}")
-    if client is None or client.spec is None:
+    if client is None or client.spec is None or _is_older(claims, client):
         return Caller(JWT, claims.subject, "", claims.scopes, (), claims.expires)
     limit = client.spec.get("scopes")
     scopes = claims.scopes if limit is None else claims.scopes & frozenset(limit)
     account = str(client.spec["account"])
     return Caller(JWT, claims.subject, account, scopes, EVERYTHING, claims.expires)
+
+
+def _is_older(claims: Claims, client: Resource) -> bool:
+    """Whether a token was issued before its client was made: to another one of that name, which
+    was removed. Tokens know whole seconds."""
+    return claims.issued < int(times.parse(client.created).timestamp())
 
 
 def unauthenticated() -> Refused:

@@ -75,18 +75,29 @@ def with_id(reader: Reader, key_id: str) -> Key | None:
 
 def with_value(reader: Reader, value: str) -> Key | None:
     """The key of a value."""
+    return next(iter(_with_value(reader, value)), None)
+
+
+def _with_value(reader: Reader, value: str) -> list[Key]:
+    """Manifests may declare a value more than once, each a key of its own."""
     if not apikeys.is_shaped(value):
-        return None
+        return []
     digest = apikeys.digest(value)
-    for key in of(reader.find(KEYS, by_digest(digest))):
-        if hmac.compare_digest(key.status["digest"].encode(), digest.encode()):
-            return key
-    return None
+    found = of(reader.find(KEYS, by_digest(digest)))
+    return [k for k in found if hmac.compare_digest(k.status["digest"].encode(), digest.encode())]
+
+
+def users(reader: Reader, owner: str) -> list[Resource]:
+    """What is said of an owner. A manifest names its resources as it likes, so that it may say
+    something beside what REST made."""
+    return reader.find(USERS, by_owner(owner))
 
 
 def user(reader: Reader, owner: str) -> Resource | None:
-    """The owner of keys, once one was made or said something about."""
-    return next(iter(reader.find(USERS, by_owner(owner))), None)
+    """The owner of keys, once one was made or said something about; of several the one that says
+    suspended, since whoever said that means it."""
+    found = users(reader, owner)
+    return next((one for one in found if is_suspended(one)), next(iter(found), None))
 
 
 def is_suspended(found: Resource | None) -> bool:
@@ -96,10 +107,8 @@ def is_suspended(found: Resource | None) -> bool:
 
 def usable(reader: Reader, value: str, now: datetime) -> Key | None:
     """The key of a value, when it is active and its owner is not suspended."""
-    key = with_value(reader, value)
-    if key is None or key.state(now) != ACTIVE or is_suspended(user(reader, key.owner)):
-        return None
-    return key
+    active = (key for key in _with_value(reader, value) if key.state(now) == ACTIVE)
+    return next((key for key in active if not is_suspended(user(reader, key.owner))), None)
 
 
 def policy(key: Key, service: Registered) -> dict[str, Any] | None:

@@ -62,21 +62,24 @@ def _of_declared_key(making: Making) -> Spec:
     spec, before = making.spec, making.before
     stamped = times.stamp(times.parse(making.now))
     if "value" not in making.secrets:
+        if not before:
+            raise InvalidRequest(f"{making.address}: a key that is new needs a value")
         return before
     value = making.secrets["value"]
     if not apikeys.is_shaped(value):
         words = "the value must be nvapi- and 32 to 256 letters, digits, - or _"
         raise InvalidRequest(f"key {spec['description']}: {words}")
-    made = key_status(before.get("id") or _declared_id(spec, value), value, stamped)
+    made = key_status(before.get("id") or _declared_id(making, value), value, stamped)
     return {**made, **{name: before[name] for name in _KEPT if name in before}}
 
 
 _KEPT = ("keyStatus", "createdAt")
 
 
-def _declared_id(spec: Spec, value: str) -> str:
-    """An id that follows from the key, since a status may not depend on chance."""
-    text = f"{spec['service']} {spec['owner']} {value}"
+def _declared_id(making: Making, value: str) -> str:
+    """An id that follows from the key, since a status may not depend on chance; also from its
+    address, so that of two with one value each can be named."""
+    text = f"{making.address} {making.spec['service']} {making.spec['owner']} {value}"
     digits = hashlib.sha256(text.encode()).hexdigest()
     return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:32]))
 

@@ -63,6 +63,10 @@ _RULES: dict[str, Rule] = {
 }
 
 
+# Types of resources that a policy may name.
+TYPES = tuple(_RULES)
+
+
 def grants(policy: Mapping[str, Any]) -> tuple[Grant, ...]:
     """The resources of a policy; what is none is left out."""
     listed = policy.get("resources")

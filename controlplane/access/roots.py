@@ -40,6 +40,11 @@ def read(reader: Reader, vault: Vault) -> Roots | None:
     return Roots(vault.get(reader, SIGNING), domain)
 
 
+def any_made(reader: Reader) -> bool:
+    """Whether there was a first start."""
+    return any(reader.secret(name) is not None for name in _MADE)
+
+
 def make(tx: Transaction, vault: Vault) -> None:
     """Make those that are not there."""
     for name, value in _MADE.items():
@@ -57,8 +62,13 @@ def new_bootstrap_secret(tx: Transaction, vault: Vault) -> str:
     return value
 
 
+def has_bootstrap_secret(reader: Reader) -> bool:
+    """Whether one was ever printed: from then on it is asked for on this machine, too."""
+    return reader.secret(BOOTSTRAP) is not None
+
+
 def is_bootstrap_secret(reader: Reader, vault: Vault, text: str) -> bool:
-    if not text or reader.secret(BOOTSTRAP) is None:
+    if not text or not has_bootstrap_secret(reader):
         return False
     known = vault.get(reader, BOOTSTRAP)
     return hmac.compare_digest(known.encode(), _digest(text).encode())

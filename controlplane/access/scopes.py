@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, NamedTuple
 
+from aicr.diagnostics import did_you_mean
+
 # Kinds of credential: a signed token of a client, an API key, and the one of this host's commands.
 JWT, API_KEY, LOCAL = "jwt", "apikey", "local"
 ADMIN_PREFIX, KEY_PREFIX = "admin:", "apikey:"
@@ -71,11 +73,6 @@ ADMIN = (
     "update_function", "update_secrets", "delete_function", "manage_telemetries",
     "manage_registry_credentials", "cluster-management",
 )  # fmt: skip
-FUNCTION_KEY = ("invoke_function", "list_functions", "queue_details", "list_functions_details")
-TASK_KEY = (
-    "launch_task", "list_tasks", "task_details", "cancel_task", "delete_task", "list_events",
-    "list_results", "update_secrets",
-)  # fmt: skip
 OWN = ("plans:read", "plans:apply", "state:read", "audit:read")
 
 
@@ -110,3 +107,13 @@ def is_known(scope: str) -> bool:
     """Whether any endpoint asks for a scope, so that a token with it makes sense."""
     word = scope.removeprefix(KEY_PREFIX)
     return word.removeprefix(ADMIN_PREFIX) in SCOPES
+
+
+def fault(scope: str, kind: str) -> str:
+    """Why a credential of a kind should not carry a scope; nothing when it may."""
+    if not is_known(scope):
+        near = did_you_mean(scope, SCOPES) or f"there are {', '.join(SCOPES)}"
+        return f"nothing asks for it: {near}"
+    if kind not in bearers(scope):
+        return f"it counts for {'API keys' if kind == JWT else 'tokens'} only"
+    return ""

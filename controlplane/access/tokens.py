@@ -46,6 +46,8 @@ class Claims(NamedTuple):
     subject: str
     scopes: frozenset[str]
     expires: float
+    # When it was issued, in Unix seconds.
+    issued: float
 
 
 def new_key() -> str:
@@ -113,7 +115,12 @@ class Tokens:
 def _claims(claims: dict[str, Any]) -> Claims:
     scopes = claims.get("scopes")
     words = [s for s in scopes if isinstance(s, str)] if isinstance(scopes, list) else []
-    return Claims(claims["sub"], frozenset(words), float(claims["exp"]))
+    return Claims(claims["sub"], frozenset(words), float(claims["exp"]), _issued(claims))
+
+
+def _issued(claims: dict[str, Any]) -> float:
+    """The earlier of what a token says, so that it cannot seem younger than it is."""
+    return min(float(claims["nbf"]), float(claims.get("iat", claims["nbf"])))
 
 
 def _is_canonical(text: str) -> bool:

@@ -41,10 +41,10 @@ def command(
     aicr apply plan.json
     aicr apply -f examples/production --yes
     """
+    if file is not None and (path or asked or prune or where["data_dir"]):
+        raise InvalidRequest("-f, --for, --prune and --data have no effect beside a written plan")
     with backend(Place(**where), ANY) as engine:
         if file is not None:
-            if path or asked or prune:
-                raise InvalidRequest("-f, --for and --prune have no effect beside a written plan")
             plan = parse(read_bytes(file, "PLAN"), file)
             return carry_out(engine, plan, options.secrets_of(plan), full=full, yes=yes)
         wanted = options.wanted(options.required(path, _OR_A_PLAN), asked, prune)

@@ -6,7 +6,7 @@ import click
 
 from aicr.cli import output
 from aicr.errors import Conflict, NotFound
-from controlplane.cli.options import me
+from controlplane.cli.options import me, note_here
 from controlplane.cli.token import check_scopes
 from controlplane.state.protocol import Reader, Resource
 
@@ -40,6 +40,7 @@ def add(
     from controlplane.changes import Changes
     from controlplane.local import open_engine
 
+    note_here(state)
     check_scopes(scopes)
     address = str(parse(f"{CLIENTS}.{name}"))
     of = account or bootstrap.ACCOUNT
@@ -62,6 +63,7 @@ def list_(state: str | None) -> None:
     """List clients."""
     from controlplane.local import open_engine
 
+    note_here(state)
     with open_engine(state) as engine:
         found = engine.store.read(_clients)
     rows = [
@@ -90,6 +92,8 @@ def remove(name: str, state: str | None) -> None:
     from controlplane.access.kinds import CLIENTS
     from controlplane.changes import Changes
     from controlplane.local import open_engine
+
+    note_here(state)
 
     def work(changes: Changes) -> None:
         known = changes.tx.get(f"{CLIENTS}.{name}")

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import click
 
+from aicr.cli import output
 from aicr.errors import InvalidRequest
 from controlplane.backend import Backend, Local, Wanted
 from controlplane.client import SERVER, Remote
@@ -110,6 +111,13 @@ def backend(place: Place, make: str = NOTHING) -> Iterator[Backend]:
 
     with open_engine(place.state, make=make) as engine:
         yield Local(engine, place.data_dir, me())
+
+
+def note_here(state: str | None) -> None:
+    """Say that a command works on this host whatever AICR_SERVER names: somebody who set that may
+    mean the server."""
+    if os.environ.get(SERVER) and not state:
+        output.warn([f"this is the state of this host: {SERVER} does not count here (--state)"])
 
 
 def me() -> Actor:

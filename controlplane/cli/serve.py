@@ -49,12 +49,19 @@ def command(config: str | None, init: bool, **flags: Any) -> None:
 def _initialised(settings: Settings) -> str:
     """A new bootstrap secret of the state, with which the first token is minted from elsewhere."""
     from controlplane.access import roots
+    from controlplane.changes import Changes
+    from controlplane.cli.options import me
     from controlplane.program import engine_of, prepare
 
     prepare(settings)
     engine = engine_of(settings)
+
+    def work(changes: Changes) -> str:
+        changes.tx.record(changes.actor, "minted", roots.BOOTSTRAP, {})
+        return roots.new_bootstrap_secret(changes.tx, engine.vault)
+
     try:
-        return engine.store.write(lambda tx: roots.new_bootstrap_secret(tx, engine.vault))
+        return engine.change_now(me(), work)
     finally:
         engine.store.close()
 

@@ -8,8 +8,8 @@ from typing import Any
 import click
 
 from aicr.cli import output
-from aicr.diagnostics import did_you_mean
 from aicr.errors import InvalidRequest, NotFound
+from controlplane.cli.options import me, note_here
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
@@ -32,31 +32,40 @@ def create(client: str, scopes: tuple[str, ...], ttl: str, state: str | None) ->
     """
     from controlplane.access import bootstrap
     from controlplane.access.kinds import CLIENTS
-    from controlplane.access.tokens import Tokens
+    from controlplane.access.tokens import Token, Tokens
+    from controlplane.changes import Changes
     from controlplane.local import open_engine
 
+    note_here(state)
     check_scopes(scopes)
     if not scopes:
         raise InvalidRequest("say what the token may do: --scope, as --scope plans:read")
+    life, address = _seconds(ttl), f"{CLIENTS}.{client}"
     with open_engine(state) as engine:
-        known = engine.store.read(lambda reader: reader.get(f"{CLIENTS}.{client}"))
-        if known is None:
-            raise NotFound(f"no client {client}: aicr client add {client} makes it (--client)")
-        _check_limit(client, known.spec or {}, scopes)
-        roots = bootstrap.prepare(engine)
-    output.emit(f"{Tokens(roots.signing).issue(client, scopes, _seconds(ttl)).value}\n")
+        tokens = Tokens(bootstrap.prepare(engine).signing)
+
+        def work(changes: Changes) -> Token:
+            known = changes.tx.get(address)
+            if known is None:
+                raise NotFound(f"no client {client}: aicr client add {client} makes it (--client)")
+            _check_limit(client, known.spec or {}, scopes)
+            token = tokens.issue(client, scopes, life)
+            facts = {"id": token.id, "expires": token.expires, "scopes": list(scopes)}
+            changes.tx.record(changes.actor, "minted", address, facts)
+            return token
+
+        made = engine.change_now(me(), work)
+    output.emit(f"{made.value}\n")
 
 
 def check_scopes(scopes: Iterable[str]) -> None:
     """Raises InvalidRequest for a scope that no endpoint asks of a token."""
-    from controlplane.access.scopes import JWT, SCOPES, bearers, is_known
+    from controlplane.access.scopes import JWT, fault
 
     for scope in scopes:
-        if not is_known(scope):
-            near = did_you_mean(scope, SCOPES) or f"there are {', '.join(SCOPES)}"
-            raise InvalidRequest(f"--scope {scope}: nothing asks for it: {near}")
-        if JWT not in bearers(scope):
-            raise InvalidRequest(f"--scope {scope}: it counts for API keys only")
+        wrong = fault(scope, JWT)
+        if wrong:
+            raise InvalidRequest(f"--scope {scope}: {wrong}")
 
 
 def _check_limit(client: str, spec: Mapping[str, Any], scopes: Iterable[str]) -> None:

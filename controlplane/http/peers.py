@@ -45,9 +45,10 @@ def is_loopback(req: Request, proxies: tuple[Network, ...]) -> bool:
     """Whether a program of this machine sent a request, and nobody else can have made it do so.
 
     A proxy on this machine that is not known to be one would make everybody local, so a request
-    that speaks of forwarding is not; neither is one of a web page, whose browser says so.
+    that speaks of forwarding is not; neither is one of HTTP/1.0, which proxies speak that say
+    nothing of themselves (nginx), nor one of a web page, whose browser says so.
     """
-    if _says(req, _PAGE):
+    if _says(req, _PAGE) or _is_old(req):
         return False
     if is_in(_peer(req), proxies):
         who = client(req, proxies)
@@ -57,6 +58,10 @@ def is_loopback(req: Request, proxies: tuple[Network, ...]) -> bool:
 
 def _says(req: Request, names: Iterable[str]) -> bool:
     return any(req.get_header(name) is not None for name in names)
+
+
+def _is_old(req: Request) -> bool:
+    return str(req.scope.get("http_version")) in ("0.9", "1.0")
 
 
 def _peer(req: Request) -> str:

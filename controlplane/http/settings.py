@@ -28,6 +28,8 @@ class Settings(NamedTuple):
     rate_limit: int = 100
     rate_burst: int = 200
     trusted_proxies: tuple[Network, ...] = ()
+    # Whether whoever is on this machine needs no credential for keys; not behind a proxy on it.
+    trust_loopback: bool = True
     allowed_hosts: tuple[str, ...] = ()
     max_body: int = 10 * 1024 * 1024
     cache_bytes: int = 64 * 1024 * 1024
@@ -150,6 +152,7 @@ VARIABLES = {
     "AICR_RATE_LIMIT": _Variable("rate_limit", _positive),
     "AICR_RATE_BURST": _Variable("rate_burst", _positive),
     "AICR_TRUSTED_PROXIES": _Variable("trusted_proxies", _networks),
+    "AICR_TRUST_LOOPBACK": _Variable("trust_loopback", _switch),
     "AICR_ALLOWED_HOSTS": _Variable("allowed_hosts", lambda text: _words(text.lower())),
     "AICR_MAX_BODY_BYTES": _Variable("max_body", _positive),
     "AICR_CACHE_BYTES": _Variable("cache_bytes", _positive),

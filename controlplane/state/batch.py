@@ -229,6 +229,16 @@ class Unit(SqlReader):
     def remember(self, answer: Remembered) -> None:
         self.mine.rows[REMEMBERED.name][answer.key] = answer._asdict()
 
+    def forget(self, until: str) -> list[Remembered]:
+        stored = self._rows(_OLD_ANSWERS, until=until)
+        found = {row["key"]: rows.remembered(row) for row in stored}
+        for key, row in self._changed(REMEMBERED).items():
+            found.pop(key, None)
+            if row is not None and row["created"] <= until:
+                found[key] = rows.remembered(row)
+        self.mine.rows[REMEMBERED.name].update(dict.fromkeys(found))
+        return [found[key] for key in sorted(found)]
+
     def compact(self, before: int) -> None:
         meta = self.meta()
         upto = min(before, meta.revision)
@@ -304,6 +314,7 @@ class Batch:
 _NAMES = select(SECRETS.c.name).where(
     SECRETS.c.name >= bindparam("first"), SECRETS.c.name < bindparam("end")
 )
+_OLD_ANSWERS = select(REMEMBERED).where(REMEMBERED.c.created <= bindparam("until"))
 _OLD_EVENTS = delete(EVENTS).where(EVENTS.c.revision <= bindparam("upto"))
 _UPDATE_META = META.update()
 _OLD_LOOKUPS = delete(LOOKUPS).where(LOOKUPS.c.address == bindparam("key"))

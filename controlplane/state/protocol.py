@@ -213,6 +213,9 @@ class Transaction(Reader, Protocol):
 
     def remember(self, answer: Remembered) -> None: ...
 
+    def forget(self, until: str) -> list[Remembered]:
+        """Forget the answers of this time and before; which they were."""
+
     def compact(self, before: int) -> None:
         """Forget events up to this revision."""
 

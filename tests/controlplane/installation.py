@@ -27,7 +27,7 @@ from controlplane.http.problem_json import DIALECT
 from controlplane.http.settings import Network, Settings
 from controlplane.local import open_state
 from controlplane.services.keys.models import SCHEMAS
-from controlplane.services.keys.routes import Context, routes
+from controlplane.services.keys.routes import Context, Trust, routes
 from controlplane.services.keys.service import PREFIXES, Service
 from controlplane.state import sql
 from controlplane.state.protocol import Actor
@@ -66,8 +66,9 @@ class Worker:
         local = {hashlib.sha256(LOCAL.encode()).digest()}
         self.credentials = Credentials(self.engine, self.roots, local, clock)
 
-    def api(self, *proxies: Network, peer: str = "127.0.0.1") -> Api:
-        context = Context(self.engine, self.credentials, proxies, self.clock)
+    def api(self, *proxies: Network, peer: str = "127.0.0.1", loopback: bool = True) -> Api:
+        trust = Trust(proxies, loopback)
+        context = Context(self.engine, self.credentials, trust, self.clock)
         service = Service(routes(context), SCHEMAS, PREFIXES, DIALECT, limited=False)
         app = create_app(Settings(), [service], Lifecycle(), Metrics()).asgi
         return Api(app, self, peer)
@@ -139,19 +140,26 @@ def request(clock: Clock, **fields: Any) -> dict[str, Any]:
 @pytest.fixture(scope="session")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home after its first start, to be copied."""
-    home = tmp_path_factory.mktemp("prepared")
-    worker = Worker(home, Clock())
-    worker.engine.store.close()
+    home, clock = tmp_path_factory.mktemp("prepared"), Clock()
+    with pytest.MonkeyPatch.context() as patch:
+        _tell(patch, clock)
+        worker = Worker(home, clock)
+        worker.engine.store.close()
     return home
+
+
+def _tell(patch: pytest.MonkeyPatch, clock: Clock) -> None:
+    """The store has this time, too."""
+    patch.setattr(
+        sql, "_now", lambda: clock.now.isoformat(timespec="microseconds").replace("+00:00", "Z")
+    )
 
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """The time of tokens, keys and the store."""
     found = Clock()
-    monkeypatch.setattr(
-        sql, "_now", lambda: found.now.isoformat(timespec="microseconds").replace("+00:00", "Z")
-    )
+    _tell(monkeypatch, found)
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 from aicr import errors
+from aicr.errors import InvalidRequest
 from controlplane.backend import Wanted
 from controlplane.client import Remote
 from controlplane.home import home
@@ -288,3 +290,15 @@ def test_nobody_there() -> None:
     gone.end()
     with pytest.raises(errors.Unavailable, match=r"cannot reach .* \(--server, AICR_SERVER\)"):
         Remote(gone.url).state()
+
+
+@pytest.mark.parametrize(
+    "token", ["can\nary", "can\r\n ary", "can ary", "canär", "can\x7fary", "can\0ary"]
+)
+def test_a_token_that_fits_no_header_is_not_printed(
+    monkeypatch: pytest.MonkeyPatch, token: str
+) -> None:
+    monkeypatch.setattr("os.environ", {**os.environ, "AICR_TOKEN": token})
+    with pytest.raises(InvalidRequest) as caught:
+        Remote("http://127.0.0.1:1").state()
+    assert caught.value.message == "AICR_TOKEN must be visible ASCII characters without blanks"

@@ -41,7 +41,7 @@ def test_what_was_made_is_kept(tmp_path: Path) -> None:
     first, second = Home(str(tmp_path)), Home(str(tmp_path))
     assert second.known_token() == ""
     assert first.token() == second.token() == second.known_token()
-    assert first.vault().key_ids == second.vault().key_ids
+    assert first.vault()._ring == second.vault()._ring
 
 
 def test_nothing_is_made_before_it_is_needed(tmp_path: Path) -> None:
@@ -62,7 +62,7 @@ def test_a_replaced_file_is_whole_and_private(tmp_path: Path) -> None:
 def _make(path: str, barrier: object, queue: object) -> None:
     barrier.wait()
     place = Home(path)
-    queue.put((place.token(), place.vault().key_ids[0]))
+    queue.put((place.token(), place.vault()._first.id))
 
 
 def test_of_several_processes_one_makes_it(tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ def test_the_first_key_encrypts_and_all_decrypt() -> None:
     old = Vault((Key("b", b"b" * KEY_BYTES),)).seal("n", b"v")
     assert VAULT.open(old) == b"v"
     assert VAULT.seal("n", b"v").key == "a"
-    assert VAULT.key_ids == ["a", "b"]
+    assert list(VAULT._ring) == ["a", "b"]
     with pytest.raises(InvalidRequest, match="which the ring lacks"):
         VAULT.open(old._replace(key="c"))
 

@@ -45,5 +45,9 @@ def too_early(seconds: int) -> Refused:
     return Refused(429, "Slow down.", headers={"Retry-After": str(seconds)})
 
 
+def gone() -> Refused:
+    return Refused(409, "The key that this Idempotency-Key made is gone")
+
+
 def another_body() -> Refused:
     return Refused(422, "Idempotency-Key was used with another request")

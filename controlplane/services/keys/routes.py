@@ -1,9 +1,9 @@
 """The routes of the API Keys service and of the administrator's token (contract 12 and 13).
 
 The services that call name themselves and the owner in headers, and the vendor reads nothing else.
-So this service answers callers on this machine, and elsewhere those for whom a token of an
-administrator vouches (`Context.vouch`). Introspection and evaluation need neither: whoever asks
-shows the key.
+So this service answers callers on this machine, unless that was switched off, and elsewhere those
+for whom a token of an administrator vouches (`Context.vouch`). Introspection and evaluation need
+neither: whoever asks shows the key.
 """
 
 from __future__ import annotations
@@ -39,37 +39,61 @@ _EVALUATED = "max-age=60"
 _PUBLIC = "public, max-age=300"
 
 
+# Who asks when no credential is needed, and whoever has the secret of `aicr serve --init`.
+_HERE, _BOOTSTRAP = f"{scopes.LOCAL}:loopback", "bootstrap:secret"
+
+
+class Trust(NamedTuple):
+    """Which proxies are believed, and whether a program of this machine is let in without more."""
+
+    proxies: tuple[Network, ...] = ()
+    loopback: bool = True
+
+
 class Context(NamedTuple):
     """What the routes work with."""
 
     engine: Engine
     credentials: Credentials
-    proxies: tuple[Network, ...]
+    trust: Trust
     clock: Callable[[], float]
 
     def now(self) -> datetime:
         return times.of_seconds(self.clock())
 
-    async def vouch(self, req: Request) -> None:
-        """Let in whoever is on this machine, and whoever has a token of an administrator.
+    async def here(self, req: Request) -> Actor | None:
+        """Whoever is on this machine, as the audit names them, where that is enough.
+
+        It no longer is once there is a bootstrap secret: who prints one means to be asked for it.
+        """
+        if not self.trust.loopback or not is_loopback(req, self.trust.proxies):
+            return None
+        if await self.engine.read(roots.has_bootstrap_secret):
+            return None
+        return Actor(_HERE, req.context.request_id)
+
+    async def vouch(self, req: Request) -> Actor:
+        """Who asks, if it is somebody on this machine or who has a token of an administrator.
 
         Raises Refused: 401, or 403 for a token of less. The vendor checks nothing here since nobody
         else reaches its service; this server may stand where everybody does. A token of less would
         become one of more here: whoever makes keys says what they may do.
         """
-        if is_loopback(req, self.proxies):
-            return
+        known = await self.here(req)
+        if known is not None:
+            return known
         caller = await self.credentials.caller(bearer(req))
         administrator = caller.kind == scopes.JWT and caller.scopes.issuperset(scopes.ADMIN)
         if caller.kind != scopes.LOCAL and not (administrator and caller.account):
             raise Refused(403, guard.DENIED)
+        return caller.actor(req.context.request_id)
 
-    async def change(self, req: Request, who: str, change: Callable[[Changes], T]) -> T:
+    async def change(self, actor: Actor, owner: str, change: Callable[[Changes], T]) -> T:
         """`change` as one transaction, after which this worker asks anew who is who: a key that
-        was deleted is not to count until the event comes by."""
-        actor = Actor(f"keys:{who}", req.context.request_id)
+        was deleted is not to count until the event comes by. The audit says who did it, and whose
+        keys they are: callers may name any owner."""
         try:
-            return await self.engine.change(actor, change)
+            return await self.engine.change(actor, change, {"owner": owner})
         finally:
             self.credentials.forget()
 
@@ -91,42 +115,45 @@ class AdminToken(_Resource):
     async def on_post(self, req: Request, resp: Response) -> None:
         await bodies.read(req)  # whatever it says: clients send nothing, or {}
         context = self._context
-        if not is_loopback(req, context.proxies):
-            await self._check_secret(bearer(req))
+        actor = await context.here(req) or await self._by_secret(req)
         token = context.credentials.tokens.issue(CLIENT, scopes.ADMIN)
         facts = {"id": token.id, "expires": token.expires}
-        actor = Actor("keys:administrator", req.context.request_id)
         address = f"{CLIENTS}.{CLIENT}"
         await context.engine.change(actor, lambda c: c.tx.record(actor, "minted", address, facts))
         _say(resp, answers.minted(token))
 
-    async def _check_secret(self, text: str) -> None:
-        engine = self._context.engine
+    async def _by_secret(self, req: Request) -> Actor:
+        engine, text = self._context.engine, bearer(req)
         if not await engine.read(lambda r: roots.is_bootstrap_secret(r, engine.vault, text)):
             raise unauthenticated()
+        return Actor(_BOOTSTRAP, req.context.request_id)
 
 
 class Keys(_Resource):
     async def on_post(self, req: Request, resp: Response) -> None:
         context = self._context
-        await context.vouch(req)
+        actor = await context.vouch(req)
         service, owner = requests.issuer(req), requests.owner(req)
         document = await requests.body(req)
         once = requests.once(req, service, owner, document)
         now = context.now()
-        draft = requests.draft(document, service, now)
+        # A request that was answered stays answered when it would be too late to make it: what it
+        # asks for is looked at when nothing is remembered.
+        draft = None if once else requests.draft(document, service, now)
         vault, mint = context.engine.vault, context.credentials.mint
 
         def make(changes: Changes) -> dict[str, Any]:
             known = once and work.recall(changes.tx, vault, once)
             if known:
+                work.check_owner(changes.tx, owner)
                 return known
-            answer = work.create(changes, draft, service, owner, mint)
+            asked = draft or requests.draft(document, service, now)
+            answer = work.create(changes, asked, service, owner, mint)
             if once:
                 work.remember(changes, vault, once, answer)
             return answer
 
-        _say(resp, await context.change(req, owner, make))
+        _say(resp, await context.change(actor, owner, make))
 
     async def on_get(self, req: Request, resp: Response) -> None:
         await self._context.vouch(req)
@@ -144,21 +171,21 @@ class OneKey(_Resource):
         await _show(context, resp, owner, service, key_id)
 
     async def on_delete(self, req: Request, resp: Response, key_id: str) -> None:
-        await self._context.vouch(req)
+        actor = await self._context.vouch(req)
         service, owner = requests.issuer(req), requests.owner(req)
 
         def delete(changes: Changes) -> None:
             work.check_owner(changes.tx, owner)
             work.delete(changes, owned(changes.tx, owner, service, key_id))
 
-        await self._context.change(req, owner, delete)
+        await self._context.change(actor, owner, delete)
         resp.status = falcon.HTTP_204
 
 
 class Authorizations(_Resource):
     async def on_put(self, req: Request, resp: Response, key_id: str) -> None:
         context = self._context
-        await context.vouch(req)
+        actor = await context.vouch(req)
         service, owner = requests.issuer(req), requests.owner(req)
         given = (await requests.body(req)).get("authorizations")
         fault = requests.unfit(given, service)
@@ -171,7 +198,7 @@ class Authorizations(_Resource):
                 raise fault
             return work.authorize(changes, key, given, service, now)
 
-        _say(resp, answers.key(await context.change(req, owner, change), now))
+        _say(resp, answers.key(await context.change(actor, owner, change), now))
 
 
 class Services(_Resource):
@@ -246,15 +273,15 @@ class UserKey(_Resource):
         await _show(self._context, resp, user_id, requests.issuer(req), key_id)
 
     async def on_delete(self, req: Request, resp: Response, user_id: str, key_id: str) -> None:
-        await self._context.vouch(req)
+        actor = await self._context.vouch(req)
         which = (user_id, requests.issuer(req), key_id)
-        await _delete(self._context, req, resp, which)
+        await _delete(self._context, actor, resp, which)
 
 
 class UserKeyStatus(_Resource):
     async def on_put(self, req: Request, resp: Response, user_id: str, key_id: str) -> None:
         context = self._context
-        await context.vouch(req)
+        actor = await context.vouch(req)
         service = requests.issuer(req)
         wanted = requests.status(await requests.body(req))
         now = context.now()
@@ -263,7 +290,7 @@ class UserKeyStatus(_Resource):
             key = owned(changes.tx, user_id, service, key_id)
             return work.set_status(changes, key, wanted, now)
 
-        _say(resp, answers.key(await context.change(req, user_id, change), now))
+        _say(resp, answers.key(await context.change(actor, user_id, change), now))
 
 
 class Suspend(_Resource):
@@ -271,10 +298,10 @@ class Suspend(_Resource):
 
     async def on_put(self, req: Request, resp: Response, user_id: str) -> None:
         context = self._context
-        await context.vouch(req)
+        actor = await context.vouch(req)
         service, now = requests.issuer(req), context.now()
         found = await context.change(
-            req, user_id, lambda changes: work.suspend_all(changes, user_id, service, now)
+            actor, user_id, lambda changes: work.suspend_all(changes, user_id, service, now)
         )
         _say(resp, answers.keys(found, now))
 
@@ -299,8 +326,8 @@ class AdminUserKeys(_Resource):
         _say(resp, answers.keys(work.shown(found, now), now))
 
     async def on_delete(self, req: Request, resp: Response, user_id: str) -> None:
-        await self._context.vouch(req)
-        await self._context.change(req, user_id, lambda c: work.delete_all(c, user_id))
+        actor = await self._context.vouch(req)
+        await self._context.change(actor, user_id, lambda c: work.delete_all(c, user_id))
         resp.status = falcon.HTTP_204
 
 
@@ -315,10 +342,10 @@ class AdminUser(_Resource):
 
 class AdminUserStatus(_Resource):
     async def on_put(self, req: Request, resp: Response, user_id: str) -> None:
-        await self._context.vouch(req)
+        actor = await self._context.vouch(req)
         wanted = requests.status(await requests.body(req))
         found = await self._context.change(
-            req, user_id, lambda c: work.set_user_status(c, user_id, wanted)
+            actor, user_id, lambda c: work.set_user_status(c, user_id, wanted)
         )
         _say(resp, answers.user(found))
 
@@ -380,9 +407,9 @@ async def _show(
 
 
 async def _delete(
-    context: Context, req: Request, resp: Response, which: tuple[str, Registered, str]
+    context: Context, actor: Actor, resp: Response, which: tuple[str, Registered, str]
 ) -> None:
-    await context.change(req, which[0], lambda c: work.delete(c, owned(c.tx, *which)))
+    await context.change(actor, which[0], lambda c: work.delete(c, owned(c.tx, *which)))
     resp.status = falcon.HTTP_204
 
 

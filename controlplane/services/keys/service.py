@@ -8,9 +8,8 @@ from controlplane.access.credentials import Credentials
 from controlplane.engine import Engine
 from controlplane.http.app import Service
 from controlplane.http.problem_json import DIALECT
-from controlplane.http.settings import Network
 from controlplane.services.keys.models import SCHEMAS
-from controlplane.services.keys.routes import Context, routes
+from controlplane.services.keys.routes import Context, Trust, routes
 
 PREFIXES = (
     "/v1/keys",
@@ -23,6 +22,6 @@ PREFIXES = (
 )
 
 
-def service(engine: Engine, credentials: Credentials, proxies: tuple[Network, ...]) -> Service:
-    context = Context(engine, credentials, proxies, time.time)
+def service(engine: Engine, credentials: Credentials, trust: Trust) -> Service:
+    context = Context(engine, credentials, trust, time.time)
     return Service(routes(context), SCHEMAS, PREFIXES, DIALECT, limited=False)

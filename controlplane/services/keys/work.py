@@ -6,7 +6,6 @@ there are, whether the owner is suspended, when authorizations were changed last
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
@@ -27,13 +26,16 @@ from controlplane.access.kinds import (
 )
 from controlplane.access.registry import Registered
 from controlplane.changes import Changes
+from controlplane.plan.effects import secret_name
 from controlplane.services.keys import answers, errors
 from controlplane.services.keys.requests import Draft, Once
-from controlplane.state.protocol import Reader, Remembered, Resource, Secret
+from controlplane.state.protocol import Reader, Remembered, Resource, Transaction
 from controlplane.vault import Vault
 
 # How long expired keys are still shown.
 KEPT = timedelta(days=2)
+# How long the same request is answered the same again.
+REMEMBERED = timedelta(hours=24)
 # From the state that a key is in to the one that it may be given (contract 12).
 TRANSITIONS = {(ACTIVE, SUSPENDED), (SUSPENDED, ACTIVE), (EXPIRED, SUSPENDED)}
 
@@ -152,40 +154,52 @@ def known_user(reader: Reader, owner: str) -> Resource:
 
 
 def set_user_status(changes: Changes, owner: str, wanted: str) -> Resource:
-    """Raises Refused 404."""
-    found = known_user(changes.tx, owner)
-    return changes.update(found, spec={**(found.spec or {}), "status": wanted})
+    """Raises Refused 404. Everything that is said of an owner says it then."""
+    known_user(changes.tx, owner)
+    found = keys.users(changes.tx, owner)
+    said = [changes.update(u, spec={**(u.spec or {}), "status": wanted}) for u in found]
+    return said[0]
 
 
 # ---- the same request again
 
 
-def recall(reader: Reader, vault: Vault, once: Once) -> dict[str, Any] | None:
-    """The answer that a request got before. Raises Refused 422 when it asked something else."""
-    found = reader.remembered(once.name)
-    if found is None:
+def recall(tx: Transaction, vault: Vault, once: Once) -> dict[str, Any] | None:
+    """The answer that a request got before. Raises Refused: 422 when it asked something else, 409
+    when the key is gone, since the same request is not to make another one."""
+    found = tx.remembered(once.name)
+    if found is None or found.created <= _forgotten(tx):
         return None
     if found.fingerprint != once.fingerprint:
         raise errors.another_body()
-    answer: dict[str, Any] = jsonio.parse(vault.open(_unpacked(once.name, found.body)), once.name)
-    return answer
+    answer: dict[str, Any] = jsonio.parse(found.body.encode(), once.name)
+    value = _value_of(answer["id"])
+    if tx.secret(value) is None:
+        raise errors.gone()
+    return {**answer, "value": vault.get(tx, value)}
 
 
 def remember(changes: Changes, vault: Vault, once: Once, answer: dict[str, Any]) -> None:
-    """Keep an answer with its effect; it holds the value of a key, so it is sealed."""
-    sealed = vault.seal(once.name, jsonio.compact(answer).encode())
-    body = jsonio.compact(
-        {"key": sealed.key, "nonce": _base64(sealed.nonce), "data": _base64(sealed.data)}
-    )
-    kept = Remembered(once.name, once.fingerprint, 200, body, changes.tx.now)
-    changes.tx.remember(kept)
+    """Keep an answer with its effect. The value of the key is a secret of the key meanwhile: it
+    goes with it, and is encrypted anew with all others."""
+    tx = changes.tx
+    sweep(tx)  # what this replaces could not be found any more
+    vault.put(tx, _value_of(answer["id"]), answer["value"])
+    body = jsonio.compact({**answer, "value": ""})
+    tx.remember(Remembered(once.name, once.fingerprint, 200, body, tx.now))
 
 
-def _base64(data: bytes) -> str:
-    return base64.b64encode(data).decode()
+def sweep(tx: Transaction) -> None:
+    """Forget answers that were given long ago, and the values in them."""
+    for old in tx.forget(_forgotten(tx)):
+        tx.drop_secret(_value_of(jsonio.parse(old.body.encode(), old.key)["id"]))
 
 
-def _unpacked(name: str, body: str) -> Secret:
-    parts = jsonio.parse(body.encode(), name)
-    nonce, data = (base64.b64decode(parts[part]) for part in ("nonce", "data"))
-    return Secret(name, parts["key"], nonce, data)
+def _forgotten(tx: Transaction) -> str:
+    """Of which time answers are no longer known, written as the store writes times."""
+    until = times.parse(tx.now) - REMEMBERED
+    return f"{until.replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
+
+
+def _value_of(key_id: str) -> str:
+    return secret_name(f"{KEYS}.{key_id}", "answer")

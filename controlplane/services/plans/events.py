@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
 
 from falcon.asgi import SSEvent
@@ -18,6 +18,8 @@ AT_ONCE = 500
 # A comment so often keeps connections open that somebody between us would close.
 HEARTBEAT_SECONDS = 15.0
 _WAIT_SECONDS = 1.0
+# Whether the reader still may read: its token ends, and clients are removed.
+Allowed = Callable[[], Awaitable[bool]]
 
 
 def check(reader: Reader, after: int) -> None:
@@ -31,12 +33,17 @@ def check(reader: Reader, after: int) -> None:
 
 
 async def stream(
-    engine: Engine, tail: Tail, lifecycle: Lifecycle, after: int
+    engine: Engine, tail: Tail, lifecycle: Lifecycle, after: int, allowed: Allowed
 ) -> AsyncIterator[SSEvent]:
-    """Events after a revision, until the reader goes or the server ends. A reader so slow that what
-    it would read next is forgotten is cut off: when it comes back it is told that (410)."""
-    last_said = time.monotonic()
+    """Events after a revision, until the reader goes or may no longer read them, or the server
+    ends. A reader so slow that what it would read next is forgotten is cut off: when it comes back
+    it is told that (410)."""
+    last_said = last_asked = time.monotonic()
     while not lifecycle.reason:
+        if time.monotonic() - last_asked >= HEARTBEAT_SECONDS:
+            if not await allowed():
+                return
+            last_asked = time.monotonic()
         try:
             events = await engine.read(partial(_next, after=after))
         except Gone:

@@ -23,6 +23,7 @@ from controlplane.engine import Engine
 from controlplane.http import bodies
 from controlplane.http.lifecycle import Lifecycle
 from controlplane.http.openapi import Route
+from controlplane.http.problems import Refused
 from controlplane.plan import apply as applying
 from controlplane.plan.builder import state_of
 from controlplane.plan.definition import Plan
@@ -150,7 +151,15 @@ class Events:
         after = await self._after(req)
         await context.engine.read(lambda r: events.check(r, after))
         resp.set_header("Cache-Control", "no-store")
-        resp.sse = events.stream(context.engine, context.tail, context.lifecycle, after)
+
+        async def allowed() -> bool:
+            try:
+                await context.actor(req, STATE_READ)
+            except Refused:
+                return False
+            return True
+
+        resp.sse = events.stream(context.engine, context.tail, context.lifecycle, after, allowed)
 
     async def _after(self, req: Request) -> int:
         """Where to go on: after the last event the client had, or what it says, or now."""

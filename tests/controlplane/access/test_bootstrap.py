@@ -64,6 +64,19 @@ def test_what_was_deleted_on_purpose_stays_deleted(worker: Worker) -> None:
     assert worker.read(lambda r: r.get(CLIENT)) is None
 
 
+@pytest.mark.parametrize("address", [CLIENT, ACCOUNT])
+def test_what_was_removed_stays_away(worker: Worker, address: str) -> None:
+    """Also when nothing is left of it, as after `aicr client remove`."""
+
+    def gone(changes: Any) -> None:
+        known = changes.tx.get(address)
+        changes.delete(known._replace(protected=False))
+
+    worker.change(gone)
+    assert bootstrap.prepare(worker.engine) == worker.roots
+    assert worker.read(lambda r: r.get(address, deleted=True)) is None
+
+
 def test_the_audit_says_who(worker: Worker) -> None:
     first = worker.read(lambda r: r.audit(0, 10))
     assert {entry.actor for entry in first} == {bootstrap.ACTOR.name}

@@ -275,6 +275,17 @@ def test_a_client_that_is_removed(worker: Worker) -> None:
     assert worker.caller(bearer).account == ""
 
 
+def test_a_client_that_is_added_again_has_new_tokens_only(worker: Worker, clock: Clock) -> None:
+    client(worker, "ci")
+    old = token(worker, "ci")
+    worker.change(lambda c: c.delete(c.tx.get("access.clients.ci")))
+    clock.sleep(1)
+    client(worker, "ci")
+    worker.credentials.forget()
+    assert worker.caller(old).account == ""
+    assert worker.caller(token(worker, "ci")).account == "nvcf-default"
+
+
 def test_tokens_of_another_installation(worker: Worker, clock: Clock) -> None:
     from controlplane.access.roots import Roots
     from controlplane.access.tokens import new_key

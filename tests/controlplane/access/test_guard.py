@@ -101,7 +101,7 @@ def test_no_key_ever_lists_cluster_groups(keys: Api, worker: Worker) -> None:
 
 
 def test_the_credential_of_this_host(worker: Worker) -> None:
-    assert asked(worker, LOCAL, "plans:apply") == "local"
+    assert asked(worker, LOCAL, "plans:apply") == "admin"
     assert asked(worker, LOCAL, "deploy_function") == (403, "Access Denied", {})
 
 

@@ -221,6 +221,19 @@ def test_a_value_that_is_no_key(manifests: Manifests, worker: Worker, value: str
         ("2026-12-01T00:00:00.000Z", "tomorrow", "instant"),
         ("the key of pipelines", "a.b", "description"),
         ("owner: pipelines", 'owner: ""', "owner"),
+        ("owner: pipelines", 'owner: "a\\tb"', "owner"),
+        (f"aud: {FUNCTIONS.id}", "aud: nvcf", "no such service"),
+        (f"aud: {FUNCTIONS.id}", "auds: []", "aud must be set"),
+        ("[list_functions]", "[list_function]", "nothing asks for it"),
+        ("[list_functions]", "[plans:read]", "it counts for tokens only"),
+        ("[list_functions]", "list_functions", "scopes must be a list"),
+        (
+            "[list_functions]",
+            "[]\n                resources: [{type: functions, id: a}]",
+            "no such type",
+        ),
+        ("[list_functions]", "[]\n                resources: [account-functions]", "list of maps"),
+        ("[list_functions]", "[]\n                resources: [{type: task}]", "id must be set"),
         (
             "          value: env:CI_KEY\n",
             "          value: env:CI_KEY\n          audiences: []\n",
@@ -256,6 +269,18 @@ def test_accounts_and_clients(manifests: Manifests, worker: Worker) -> None:
     assert (found.account, found.scopes) == ("research", {"plans:read"})
 
 
+@pytest.mark.parametrize("scope", ["plan:read", "launch_task"])
+def test_scopes_that_no_token_carries(manifests: Manifests, scope: str) -> None:
+    with pytest.raises(AicrError, match=scope):
+        manifests.plan(CLIENT.replace("[plans:read]", f"[{scope}]"))
+
+
+def test_a_new_key_without_a_value(manifests: Manifests, worker: Worker) -> None:
+    with pytest.raises(AicrError, match="a key that is new needs a value"):
+        manifests.apply(KEY.replace("          value: env:CI_KEY\n", ""))
+    assert worker.read(lambda r: stored.all_owned(r, "pipelines")) == []
+
+
 def test_a_client_of_no_account(manifests: Manifests) -> None:
     with pytest.raises(AicrError, match="research"):
         manifests.plan(CLIENT.replace("      accounts: {research: {name: Research}}\n", ""))
@@ -272,6 +297,44 @@ def test_the_name_of_an_owner_fits_any_address() -> None:
 def test_every_kind_is_told_in_a_sentence(kind: Any) -> None:
     assert kind.summary.endswith(".")
     assert kind.path.startswith("access.")
+
+
+SUSPENDED = """apiVersion: aicr.nvidia.com/v1alpha1
+kind: ControlPlane
+metadata: {name: users}
+spec:
+  resources:
+    access:
+      users: {zed: {owner: anna, status: SUSPENDED}}
+"""
+
+
+def test_an_owner_that_a_manifest_suspends(manifests: Manifests, worker: Worker, keys: Api) -> None:
+    """Beside the resource that REST made of the owner, wherever that sorts."""
+    value = keys.key().json["value"]
+    assert manifests.apply(SUSPENDED) == [("create", "access.users.zed")]
+    worker.credentials.forget()
+    with pytest.raises(Refused, match="Authorization failed"):
+        worker.caller(value)
+    assert keys.key().status_code == 403
+    user = "/v1/admin/users/anna"
+    assert keys.ask("GET", user).json["status"] == "SUSPENDED"
+    assert keys.ask("PUT", f"{user}/status", {"status": "ACTIVE"}).json["status"] == "ACTIVE"
+    assert worker.caller(value).subject == "anna"
+    assert keys.ask("GET", user).json["status"] == "ACTIVE"
+
+
+def test_a_value_that_is_declared_twice(manifests: Manifests, worker: Worker, keys: Api) -> None:
+    """Each is a key: one that is suspended or expired does not hide the other."""
+    block = KEY[KEY.index("        ci:") :]
+    manifests.apply(KEY + block.replace("ci:", "second:", 1))
+    first, second = worker.read(lambda r: stored.all_owned(r, "pipelines"))
+    assert first.id != second.id
+    suspend(keys, first.id)
+    assert worker.caller(VALUE).subject == "pipelines"
+    suspend(keys, second.id)
+    with pytest.raises(Refused, match="Authorization failed"):
+        worker.caller(VALUE)
 
 
 def test_two_declared_keys_have_ids_of_their_own(

@@ -78,11 +78,6 @@ def test_the_ten_of_the_administrator() -> None:
     assert not any(scope.startswith("admin:") for scope in scopes.ADMIN)
 
 
-@pytest.mark.parametrize("names", [scopes.FUNCTION_KEY, scopes.TASK_KEY])
-def test_what_keys_carry_by_default_counts_for_keys(names: tuple[str, ...]) -> None:
-    assert all(allows(API_KEY, names, [name]) for name in names)
-
-
 def test_every_scope_says_what_it_allows() -> None:
     for name, scope in SCOPES.items():
         assert name == scope.name

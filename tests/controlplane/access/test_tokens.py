@@ -100,7 +100,7 @@ def test_every_token_has_an_id_of_its_own() -> None:
 )
 def test_what_is_issued_verifies(client: str, having: list[str], life: int) -> None:
     claims = OURS.verify(OURS.issue(client, having, life).value)
-    assert claims == (client, frozenset(having), float(NOW + life))
+    assert claims == (client, frozenset(having), float(NOW + life), float(NOW))
 
 
 def test_all_workers_know_the_tokens_of_each() -> None:

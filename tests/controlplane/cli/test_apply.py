@@ -91,6 +91,7 @@ def test_where_nobody_can_be_asked(aicr: Any, monkeypatch: Any, snapshot: Any) -
 WRONG = {
     "nothing": [],
     "a plan and manifests": ["plan.json", "-f", STAGING],
+    "a plan and a catalog": ["plan.json", "--data", "nowhere"],
     "a plan and criteria": ["plan.json", "--for", "region=europe"],
     "no such plan": ["plan.json"],
     "two places": ["-f", STAGING, "--state", "a", "--server", "http://b"],

@@ -74,6 +74,17 @@ def test_what_manifests_manage(aicr: Any, home: Path) -> None:
     assert "ci is managed by manifests: remove it there" in ran.err
 
 
+@pytest.mark.parametrize(
+    "words", ["client add ci", "client list", "client remove ncp", "token create --client ncp --scope plans:read"]
+)  # fmt: skip
+def test_a_server_does_not_count_here(
+    aicr: Any, home: Path, monkeypatch: pytest.MonkeyPatch, words: str
+) -> None:
+    monkeypatch.setenv("AICR_SERVER", "http://192.0.2.1:1")
+    assert "AICR_SERVER does not count here" in aicr(*words.split()).err
+    assert "AICR_SERVER" not in aicr(*words.split(), "--state", str(home / "state.db")).err
+
+
 def test_the_audit_names_the_user(aicr: Any, home: Path) -> None:
     aicr("client", "add", "ci")
     with open_engine() as engine:

@@ -10,6 +10,7 @@ import pytest
 
 from controlplane import server
 from controlplane.http.settings import ALLOWLISTS, VARIABLES, Settings
+from controlplane.local import open_engine
 
 
 @pytest.fixture
@@ -102,3 +103,13 @@ def test_a_bad_environment_ends_before_it_starts(
     ran = aicr("serve")
     assert ran.code in (1, 2, 3)
     assert said in ran.err
+
+
+def test_the_audit_knows_of_a_bootstrap_secret(aicr: Any, served: list[Settings]) -> None:
+    secret = aicr("serve", "--init").out.strip()
+    with open_engine() as engine:
+        entries = engine.store.read(lambda r: r.audit(0, 100))
+    assert entries[-1].actor.endswith("@local")
+    assert (entries[-1].action, entries[-1].address) == ("minted", "internal/bootstrap-digest")
+    assert secret not in repr(entries)
+    assert served == []

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from controlplane.access.scopes import JWT, SCOPES
+from controlplane.local import open_engine
 from tests.controlplane.installation import Clock, Worker
 
 
@@ -101,3 +102,17 @@ def test_another_state(aicr: Any, home: Path, tmp_path: Path) -> None:
     ran = aicr("token", "create", "--client", "ci", "--scope", "plans:read", "--state", state)
     assert claims(ran.out)["sub"] == "ci"
     assert aicr("token", "create", "--client", "ci", "--scope", "plans:read").code == 3
+
+
+def test_the_audit_knows_of_it(aicr: Any, home: Path) -> None:
+    made = aicr("token", "create", "--client", "ncp", "--scope", "plans:read").out.strip()
+    with open_engine() as engine:
+        last = engine.store.read(lambda r: r.audit(0, 100))[-1]
+    assert last.actor.endswith("@local")
+    assert (last.action, last.address) == ("minted", "access.clients.ncp")
+    found = claims(made)
+    assert last.detail == {"id": found["jti"], "expires": found["exp"], "scopes": ["plans:read"]}
+
+
+def test_of_a_home_that_is_new(aicr: Any) -> None:
+    assert aicr("token", "create", "--client", "ncp", "--scope", "plans:read").code == 0

@@ -82,6 +82,16 @@ def test_one_that_is_spoken_for(name: str, value: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("version", "local"), [("1.0", False), ("0.9", False), ("1.1", True), ("2", True)]
+)
+def test_a_proxy_that_says_nothing_of_itself(version: str, local: bool) -> None:
+    """nginx, as it comes, adds no header; it speaks HTTP/1.0."""
+    req = request("127.0.0.1")
+    req.scope["http_version"] = version
+    assert is_loopback(req, NONE) is local
+
+
+@pytest.mark.parametrize(
     ("peer", "forwarded", "local"),
     [
         ("127.0.0.1", "127.0.0.2", True),

@@ -279,6 +279,21 @@ class TestUnits:
         store.write(lambda tx: tx.drop_secret("n"))
         assert store.read(lambda r: (r.secret("n"), r.secrets())) == (None, [])
 
+    def test_old_answers_are_forgotten(self, store: SqlStore) -> None:
+        """Those that are stored, and those of the same transaction."""
+        old, young = (Remembered(at, "f", 200, "{}", at) for at in ("2026-01-01", "2026-01-03"))
+        store.write(lambda tx: (tx.remember(old), tx.remember(young)))
+        newer = old._replace(key="newer")
+
+        def work(tx: Transaction) -> None:
+            tx.remember(newer)
+            assert tx.forget("2026-01-02") == [old, newer]
+            assert tx.forget("2026-01-02") == []
+
+        store.write(work)
+        kept = store.read(lambda r: [r.remembered(a.key) for a in (old, young, newer)])
+        assert kept == [None, young, None]
+
     def test_a_unit_sees_earlier_units_of_its_batch(self, store: SqlStore) -> None:
         def first(tx: Transaction) -> int:
             tx.record(ME, "first", "", {})

@@ -88,7 +88,7 @@ def test_a_key_makes_no_keys(keys: Api) -> None:
 def test_from_elsewhere_the_bootstrap_secret_mints(keys: Api) -> None:
     engine = keys.program.engine
     secret = engine.change_now(TESTER, lambda c: roots.new_bootstrap_secret(c.tx, engine.vault))
-    token = keys.simulate_post("/v1/admin/keys").json["value"]
+    token = keys.simulate_post("/v1/admin/keys", headers=bearing(secret)).json["value"]
     for wrong in ("", "x", secret[:-1], token):
         answer = keys.simulate_post("/v1/admin/keys", headers=bearing(wrong), **ELSEWHERE)
         assert answer.status_code == 401

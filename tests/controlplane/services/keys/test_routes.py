@@ -804,6 +804,31 @@ def test_another_request_under_its_name(keys: Api) -> None:
     refused(answer, 422, "Idempotency-Key was used with another request")
 
 
+def test_the_same_request_after_the_key_expired(keys: Api, worker: Worker, clock: Clock) -> None:
+    body = request(clock, expires_at=clock.after(hours=1))
+    asked = {**ANNA, "Idempotency_Key": "order-1"}
+    first = keys.ask("POST", KEYS, body, **asked)
+    clock.sleep(7200)
+    assert keys.ask("POST", KEYS, body, **asked).content == first.content
+    clock.sleep(86_400)
+    assert keys.ask("POST", KEYS, body, **asked).status_code == 400
+
+
+def test_the_same_request_after_the_key_was_deleted(keys: Api, worker: Worker) -> None:
+    made = again(keys).json
+    keys.ask("DELETE", f"{KEYS}/{made['id']}", **ANNA)
+    answer = again(keys)
+    assert (answer.status_code, answer.json["title"]) == (409, "Conflict")
+    assert made["value"] not in answer.text
+    assert not [s for s in worker.read(lambda r: r.secrets()) if made["id"] in s.name]
+
+
+def test_the_same_request_of_an_owner_who_is_suspended(keys: Api) -> None:
+    again(keys)
+    keys.ask("PUT", f"{ADMIN}/status", {"status": "SUSPENDED"})
+    refused(again(keys), 403, "Key owner suspended.")
+
+
 def test_names_belong_to_an_owner_of_a_service(keys: Api) -> None:
     made = [
         again(keys),
@@ -927,6 +952,22 @@ def test_behind_a_proxy_that_is_trusted(worker: Worker, forwarded: str, status: 
     assert api.simulate_post(MINT).status_code == 401
 
 
+@pytest.mark.parametrize("path", [MINT, KEYS])
+def test_this_machine_is_not_trusted_where_that_is_switched_off(worker: Worker, path: str) -> None:
+    assert worker.api(loopback=False).ask("POST", path, **ANNA).status_code == 401
+
+
+def test_with_a_bootstrap_secret_this_machine_needs_it_too(worker: Worker, keys: Api) -> None:
+    vault = worker.engine.vault
+    before = keys.ask("POST", MINT).json["value"]
+    secret = worker.engine.store.write(lambda tx: roots.new_bootstrap_secret(tx, vault))
+    assert keys.ask("POST", MINT).status_code == 401
+    assert keys.ask("GET", KEYS, **ANNA).status_code == 401
+    assert keys.ask("POST", MINT, bearer=secret).status_code == 200
+    for bearer in (before, LOCAL):
+        assert keys.ask("GET", KEYS, bearer=bearer, **ANNA).status_code == 200
+
+
 def test_with_the_bootstrap_secret(worker: Worker) -> None:
     vault = worker.engine.vault
     api = worker.api(peer=REMOTE)
@@ -1023,12 +1064,31 @@ def test_what_is_told_of_a_key(keys: Api, worker: Worker) -> None:
     made = keys.key().json
     entries = worker.read(lambda r: r.audit(before, 10))
     address = f"access.keys.{made['id']}"
-    assert [(e.actor, e.action) for e in entries] == [("keys:anna", "created")] * 2
+    assert [(e.actor, e.action) for e in entries] == [("local:loopback", "created")] * 2
     assert entries[1].address == address
+    assert entries[1].detail["owner"] == "anna"
     assert entries[1].request_id
     keys.ask("DELETE", f"{KEYS}/{made['id']}", **ANNA)
     last = worker.read(lambda r: r.events(0, 100))[-1]
     assert (last.type, last.address) == ("deleted", address)
+    assert worker.read(lambda r: r.audit(0, 100))[-1].detail == {"owner": "anna"}
+
+
+def test_the_audit_says_who_it_was_and_not_whom_they_named(worker: Worker) -> None:
+    remote = worker.api(peer=REMOTE)
+
+    def by(method: str, path: str, bearer: str, **headers: str) -> tuple[str, str]:
+        body = request(worker.clock) if path == KEYS else None
+        assert remote.ask(method, path, body, bearer=bearer, **headers).status_code == 200
+        last = worker.read(lambda r: r.audit(0, 1000))[-1]
+        return last.actor, last.detail.get("owner", "")
+
+    token = worker.credentials.tokens.issue("ncp", scopes.ADMIN).value
+    assert by("POST", KEYS, token, **ANNA) == ("jwt:ncp", "anna")
+    assert by("POST", KEYS, LOCAL, **BERT) == ("local:admin", "bert")
+    vault = worker.engine.vault
+    secret = worker.engine.store.write(lambda tx: roots.new_bootstrap_secret(tx, vault))
+    assert by("POST", MINT, secret) == ("bootstrap:secret", "")
 
 
 def test_a_refused_request_leaves_nothing(keys: Api, worker: Worker) -> None:
@@ -1051,17 +1111,18 @@ def test_canaries(
     from controlplane.plan.builder import state_of
 
     vault = worker.engine.vault
-    bootstrap = worker.engine.store.write(lambda tx: roots.new_bootstrap_secret(tx, vault))
     first = again(keys)
     mine = [first.json["value"], *(keys.key().json["value"] for _ in range(3))]
-    token = keys.ask("POST", MINT).json["value"]
+    bootstrap = worker.engine.store.write(lambda tx: roots.new_bootstrap_secret(tx, vault))
+    token = keys.ask("POST", MINT, bearer=bootstrap).json["value"]
     remote = worker.api(peer=REMOTE)
     said = []
     for key_id, value in ((first.json["id"], mine[0]), ("x", mine[1])):
         clock.sleep(5)
         said += [
-            keys.ask(m, p.replace("/x", f"/{key_id}"), b, bearer=value, **ANNA)
+            keys.ask(m, p.replace("/x", f"/{key_id}"), b, bearer=bearer, **ANNA)
             for m, p, b in ROUTES
+            for bearer in (value, token)
             if m != "DELETE"
         ]
         said += [remote.ask("GET", KEYS, bearer=b, **ANNA) for b in (value, token, bootstrap)]

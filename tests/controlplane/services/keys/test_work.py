@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from aicr.errors import InvalidRequest
 from controlplane.access import keys as stored
 from controlplane.access.registry import FUNCTIONS
 from controlplane.http.problems import Refused
+from controlplane.loop import Loop
 from controlplane.services.keys import requests, work
 from controlplane.services.keys.requests import Once
-from controlplane.vault import Vault, new_key
+from controlplane.vault import Vault, new_key, rotate
 from tests.controlplane.installation import NOON, Worker, request
 
 WHO = ("anna", FUNCTIONS)
@@ -103,30 +103,59 @@ def test_what_was_swept_takes_no_place(worker: Worker) -> None:
     assert len(worker.read(lambda r: stored.all_owned(r, "anna"))) == 1
 
 
-def remembered(worker: Worker, once: Once, vault: Vault | None = None) -> Any:
-    return worker.read(lambda r: work.recall(r, vault or worker.engine.vault, once))
+def remembered(worker: Worker, once: Once) -> Any:
+    return worker.engine.store.write(lambda tx: work.recall(tx, worker.engine.vault, once))
+
+
+ONCE, ANSWER = Once("keys.create:n", "f"), {"z": "ü", "id": "k", "value": "canary", "a": [1.5]}
+
+
+def remember(worker: Worker, once: Once = ONCE) -> None:
+    worker.change(lambda c: work.remember(c, worker.engine.vault, once, ANSWER))
+
+
+def values(worker: Worker) -> list[Any]:
+    return [s for s in worker.read(lambda r: r.secrets()) if s.name.endswith("#answer")]
 
 
 def test_remembered_and_recalled(worker: Worker) -> None:
-    once, answer = Once("keys.create:n", "f"), {"z": "ü", "a": [1.5, None]}
-    assert remembered(worker, once) is None
-    worker.change(lambda c: work.remember(c, worker.engine.vault, once, answer))
-    found = remembered(worker, once)
-    assert (found, list(found)) == (answer, ["z", "a"])
+    assert remembered(worker, ONCE) is None
+    remember(worker)
+    found = remembered(worker, ONCE)
+    assert (found, list(found)) == (ANSWER, list(ANSWER))
     assert remembered(worker, Once("keys.create:m", "f")) is None
     with pytest.raises(Refused) as caught:
         remembered(worker, Once("keys.create:n", "g"))
     assert caught.value.status == 422
 
 
-def test_what_is_remembered_opens_under_its_own_name_only(worker: Worker) -> None:
-    once = Once("keys.create:n", "f")
-    worker.change(lambda c: work.remember(c, worker.engine.vault, once, {"value": "canary"}))
-    row = worker.read(lambda r: r.remembered(once.name))
-    assert "canary" not in row.body
-    moved = Once("keys.create:m", "f")
-    worker.engine.store.write(lambda tx: tx.remember(row._replace(key=moved.name)))
-    with pytest.raises(InvalidRequest, match="was changed in the store"):
-        remembered(worker, moved)
-    with pytest.raises(InvalidRequest, match="which the ring lacks"):
-        remembered(worker, once, Vault((new_key(),)))
+def test_the_value_is_a_secret_of_its_own(worker: Worker) -> None:
+    """So that it is encrypted anew when keys are rotated."""
+    remember(worker)
+    assert "canary" not in worker.read(lambda r: r.remembered(ONCE.name)).body
+    (sealed,) = values(worker)
+    ring = (new_key(), *worker.engine.vault._reread())
+    worker.engine.store.write(lambda tx: rotate(tx, worker.engine.vault, Vault(ring)))
+    assert values(worker)[0].key == ring[0].id != sealed.key
+
+
+def test_it_is_forgotten_after_a_day(worker: Worker) -> None:
+    remember(worker)
+    worker.clock.sleep(86_399)
+    worker.engine.store.write(work.sweep)
+    assert remembered(worker, ONCE) == ANSWER
+    worker.clock.sleep(1)
+    assert remembered(worker, ONCE) is None
+    assert len(values(worker)) == 1
+    Loop(worker.engine, "none").once()
+    assert values(worker) == []
+    assert worker.read(lambda r: r.remembered(ONCE.name)) is None
+
+
+def test_what_is_remembered_anew_leaves_no_old_value(worker: Worker) -> None:
+    remember(worker)
+    worker.clock.sleep(86_400)
+    other = {**ANSWER, "id": "l"}
+    worker.change(lambda c: work.remember(c, worker.engine.vault, ONCE, other))
+    assert [s.name for s in values(worker)] == ["access.keys.l#answer"]
+    assert remembered(worker, ONCE) == other

@@ -14,9 +14,13 @@ from tests.controlplane.conftest import problem
 from tests.controlplane.services.plans.conftest import Plans
 
 
-def stream(plans: Plans, after: int) -> AsyncIterator[Any]:
+async def always() -> bool:
+    return True
+
+
+def stream(plans: Plans, after: int, allowed: Any = always) -> AsyncIterator[Any]:
     program = plans.program
-    return events.stream(program.engine, program.tail, program.lifecycle, after)
+    return events.stream(program.engine, program.tail, program.lifecycle, after, allowed)
 
 
 async def take(found: AsyncIterator[Any], count: int) -> list[Any]:
@@ -89,6 +93,42 @@ def test_signs_of_life(plans: Plans, monkeypatch: pytest.MonkeyPatch) -> None:
         return await take(stream(plans, revision(plans)), 2)
 
     assert [e.serialize() for e in asyncio.run(run())] == [b": still here\n\n"] * 2
+
+
+def test_it_ends_with_the_right_to_read(plans: Plans, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also while there always is something to say."""
+    monkeypatch.setattr(events, "AT_ONCE", 1)
+    monkeypatch.setattr(events, "HEARTBEAT_SECONDS", 0.0)
+    start, said = revision(plans), [True, True, False]
+    make(plans, *"abcde")
+
+    async def allowed() -> bool:
+        return said.pop(0)
+
+    async def run() -> list[Any]:
+        return [event async for event in stream(plans, start, allowed)]
+
+    found = asyncio.run(asyncio.wait_for(run(), 10))
+    assert [e.json["address"] for e in found] == ["access.accounts.a", "access.accounts.b"]
+
+
+def test_a_client_that_is_removed_hears_no_more(
+    plans: Plans, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Any] = []
+
+    async def captured(*arguments: Any) -> AsyncIterator[Any]:
+        asked.append(arguments[-1])
+        return
+        yield
+
+    monkeypatch.setattr(events, "stream", captured)
+    made = plans.change(lambda c: c.create("access.clients.ci", {"account": "nvcf-default"}))
+    assert plans.get("/v1/events", plans.token("state:read", client="ci")).status_code == 200
+    assert asyncio.run(asked[0]()) is True
+    plans.change(lambda c: c.delete(made))
+    plans.program.credentials.forget()
+    assert asyncio.run(asked[0]()) is False
 
 
 def test_the_end_of_the_server_ends_it(plans: Plans) -> None:
