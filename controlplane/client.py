@@ -156,7 +156,7 @@ class Remote:
             def redirect_request(self, *_: Any) -> None:
                 return None
 
-        direct = [ProxyHandler({})] if _is_here(self._host) else []
+        direct = [ProxyHandler({})] if is_here(self._host) else []
         return build_opener(Stay, *direct).open
 
     def _error(self, status: int, data: bytes) -> AicrError:
@@ -191,10 +191,11 @@ def _token(host: str) -> str:
     given = os.environ.get(TOKEN, "").strip()
     if not _HEADER.fullmatch(given):
         raise InvalidRequest(f"{TOKEN} must be visible ASCII characters without blanks")
-    return given or (home().known_token() if _is_here(host) else "")
+    return given or (home().known_token() if is_here(host) else "")
 
 
-def _is_here(host: str) -> bool:
+def is_here(host: str) -> bool:
+    """Whether a server of this name is on this host."""
     try:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:

@@ -8,13 +8,14 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple, TypeVar
+from urllib.parse import urlsplit
 
 import click
 
 from aicr.cli import output
 from aicr.errors import InvalidRequest
 from controlplane.backend import Backend, Local, Wanted
-from controlplane.client import SERVER, Remote
+from controlplane.client import SERVER, Remote, is_here
 from controlplane.home import NOTHING
 from controlplane.home import STATE_VARIABLE as STATE
 from controlplane.plan.builder import Options
@@ -114,9 +115,10 @@ def backend(place: Place, make: str = NOTHING) -> Iterator[Backend]:
 
 
 def note_here(state: str | None) -> None:
-    """Say that a command works on this host whatever AICR_SERVER names: somebody who set that may
-    mean the server."""
-    if os.environ.get(SERVER) and not state:
+    """Say that a command works on this host when AICR_SERVER names another: somebody who set that
+    may mean the server there."""
+    server = os.environ.get(SERVER)
+    if server and not state and not is_here(urlsplit(server).hostname or ""):
         output.warn([f"this is the state of this host: {SERVER} does not count here (--state)"])
 
 
