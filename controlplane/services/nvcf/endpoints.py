@@ -229,3 +229,10 @@ def _all() -> Iterator[Endpoint]:
 
 
 ENDPOINTS = tuple(e._replace(path=f"{BASE}{e.path}") for e in _all())
+# What only the hosted service has, below the path of an org.
+HOSTED = (
+    Endpoint("get", "/nvcf/deployments", "List deployments", _DEPLOY, "deployments",
+             deployments.listed),
+    Endpoint("get", f"/skyway/instances{_V}", "List instances of a version",
+             ("list_functions_details",), "instances", functions.instances),
+)  # fmt: skip
