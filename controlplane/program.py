@@ -123,9 +123,7 @@ class Program:
         of_nvcf = nvcf_context(self.engine, self.credentials, live, mode)
         nvcf = nvcf_service(of_nvcf)
         tasks = task_service(self.credentials)
-        ngc = ngc_service(
-            self.credentials, of_nvcf, [*nvcf.routes, *registries.routes], self.settings.org
-        )
+        ngc = ngc_service(self.credentials, of_nvcf, registries.routes, self.settings.org)
         return [aicr, plans, keys, sis, gpus, registries, nvcf, tasks, ngc]
 
     def _live(self) -> Live | None:

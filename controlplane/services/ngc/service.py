@@ -20,14 +20,15 @@ from controlplane.services.ngc.spec import DIALECT, PREFIXES
 from controlplane.services.nvcf import routes as nvcf
 
 BASE = "/v2/nvcf"
-# About other accounts, or for those who manage all: not for orgs.
-_NOT = (f"{BASE}/accounts", f"{BASE}/clients")
+# About other accounts: not for orgs.
+_CROSSING = f"{BASE}/accounts"
 
 
 def service(
     credentials: Credentials, functions: nvcf.Context, routes: Iterable[Route], org: str
 ) -> Service:
-    """`routes` are those of NVCF; `org` is what the first account is called, if not by its id."""
+    """`routes` are those of registries; `org` is what the first account is called, unless by its
+    id."""
     orgs = Orgs(credentials, org)
     context = Context(functions.engine, credentials, Gateway(credentials), orgs)
     everything = (
@@ -50,11 +51,11 @@ def service(
 def _of_nvcf(
     context: Context, functions: nvcf.Context, routes: Iterable[Route]
 ) -> Iterator[tuple[str, Route]]:
-    for route in (*routes, *gpus.routes(context.engine, context.gateway)):
-        if not route.path.startswith(_NOT):
-            yield route.path.removeprefix("/v2"), route
     for route in nvcf.hosted(functions):
         yield route.path, route
+    for route in (*routes, *gpus.routes(context.engine, context.gateway)):
+        if not route.path.startswith(_CROSSING):
+            yield route.path.removeprefix("/v2"), route
 
 
 def _keys(context: Context) -> Iterator[Route]:

@@ -211,6 +211,8 @@ def update(changes: Changes, call: Call) -> Answer:
     if config and spec["functionType"] != LLM:
         raise errors.bad("llmInvocationConfig is for functions of type LLM")
     spec.update(_replaced(body))
+    if body.rateLimit is None and "rateLimit" in body.model_fields_set:  # null, where that clears
+        spec.pop("rateLimit", None)
     if spec != found.spec:
         found = changes.update(found, spec=spec)
     if settings or config:

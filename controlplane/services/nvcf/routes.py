@@ -49,7 +49,7 @@ def routes(context: Context) -> tuple[Route, ...]:
 
 
 def hosted(context: Context) -> tuple[Route, ...]:
-    """What only the hosted service has, by paths below that of an org."""
+    """Those of the hosted service, by paths below that of an org."""
     return _of(context, HOSTED)
 
 
