@@ -30,6 +30,8 @@ from controlplane.services.aicr.routes import routes
 from controlplane.services.gpus.service import service as gpu_service
 from controlplane.services.keys.routes import Trust
 from controlplane.services.keys.service import service as key_service
+from controlplane.services.ngc.service import service as ngc_service
+from controlplane.services.nvcf.service import context as nvcf_context
 from controlplane.services.nvcf.service import service as nvcf_service
 from controlplane.services.nvct.service import service as task_service
 from controlplane.services.plans import models as plan_models
@@ -118,9 +120,11 @@ class Program:
         gpus = gpu_service(self.engine, self.credentials)
         live, mode = self._live(), self.settings.registry_check
         registries = registry_service(self.engine, self.credentials, live)
-        nvcf = nvcf_service(self.engine, self.credentials, live, mode)
+        of_nvcf = nvcf_context(self.engine, self.credentials, live, mode)
+        nvcf = nvcf_service(of_nvcf)
         tasks = task_service(self.credentials)
-        return [aicr, plans, keys, sis, gpus, registries, nvcf, tasks]
+        ngc = ngc_service(self.credentials, of_nvcf, registries.routes, self.settings.org)
+        return [aicr, plans, keys, sis, gpus, registries, nvcf, tasks, ngc]
 
     def _live(self) -> Live | None:
         """Whoever asks registries themselves, where that is wanted."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from falcon.asgi import Request
 
 from controlplane.access import scopes
-from controlplane.access.credentials import Caller, Credentials
+from controlplane.access.credentials import Caller
 from controlplane.access.policy import Target, permits
 from controlplane.access.registry import NVCF
 from controlplane.access.scopes import JWT
@@ -14,9 +16,14 @@ from controlplane.http.problems import Refused
 DENIED = "Access Denied"
 
 
-async def require(
-    req: Request, credentials: Credentials, *any_of: str, namespace: str = NVCF
-) -> Caller:
+class Knows(Protocol):
+    """Whoever knows callers by what they bear."""
+
+    async def caller(self, bearer: str, namespace: str = NVCF) -> Caller:
+        """Raises Refused."""
+
+
+async def require(req: Request, credentials: Knows, *any_of: str, namespace: str = NVCF) -> Caller:
     """The caller, who has one of these scopes; `namespace` says which service asks.
 
     Raises Refused: 401, 403, or 404 for a token of a client that is not registered.
@@ -24,10 +31,15 @@ async def require(
     caller = await credentials.caller(bearer(req), namespace)
     if not scopes.allows(caller.kind, caller.scopes, any_of):
         raise Refused(403, DENIED)
+    check_account(caller)
+    return caller
+
+
+def check_account(caller: Caller) -> None:
+    """Raises Refused 404 for a token of a client that is not registered."""
     if caller.kind == JWT and not caller.account:
         words = f"Unknown client_id '{caller.subject}' when finding account id"
         raise Refused(404, words)
-    return caller
 
 
 def check(caller: Caller, target: Target) -> None:

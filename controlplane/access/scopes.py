@@ -12,9 +12,12 @@ from aicr.diagnostics import did_you_mean
 
 # Kinds of credential: a signed token of a client, an API key, and the one of this host's commands.
 JWT, API_KEY, LOCAL = "jwt", "apikey", "local"
+# An API key at the paths of the hosted service: its clients have nothing else to show.
+HOSTED = "hosted"
 ADMIN_PREFIX, KEY_PREFIX = "admin:", "apikey:"
 
-_BOTH = frozenset((JWT, API_KEY))
+_BOTH = frozenset((JWT, API_KEY, HOSTED))
+_HOSTED = frozenset((JWT, HOSTED))
 _TOKEN = frozenset((JWT,))
 _KEY = frozenset((API_KEY,))
 _OWN = frozenset((JWT, LOCAL))
@@ -40,10 +43,10 @@ SCOPES = {
         Scope("delete_function", _BOTH, "Delete versions."),
         Scope("manage_telemetries", _BOTH, "Manage telemetry endpoints."),
         Scope("manage_registry_credentials", _BOTH, "Manage credentials of registries."),
-        Scope("cluster-management", _TOKEN, "Register, change and delete clusters."),
+        Scope("cluster-management", _HOSTED, "Register, change and delete clusters."),
         Scope("invoke_function", _BOTH, "Invoke functions and poll their results."),
         Scope("queue_details", _BOTH, "Look into the queues of functions."),
-        Scope("list_cluster_groups", _TOKEN, "List cluster groups and their GPUs."),
+        Scope("list_cluster_groups", _HOSTED, "List cluster groups and their GPUs."),
         Scope("cluster_listing", _TOKEN, "List cluster groups of any account."),
         Scope("gpu_listing", _TOKEN, "List the GPUs of clusters."),
         Scope("regions_listing", _TOKEN, "List the regions of clusters."),

@@ -17,18 +17,23 @@ _TITLES = {413: "Payload Too Large", 422: "Unprocessable Entity"}
 
 
 def body(problem: Problem, path: str, request_id: str) -> bytes:
-    """The JSON of an error, keys in the order of the contract; nothing for 401."""
+    """The JSON of an error; nothing for 401."""
     if problem.status == HTTPStatus.UNAUTHORIZED:
         return b""
+    return bodies.compact(document(problem, path))
+
+
+def document(problem: Problem, path: str) -> dict[str, Any]:
+    """What is said of an error, keys in the order of the contract."""
     title = _TITLES.get(problem.status) or HTTPStatus(problem.status).phrase
-    document: dict[str, Any] = {"type": _TYPE + title.lower().replace(" ", "-")}
+    found: dict[str, Any] = {"type": _TYPE + title.lower().replace(" ", "-")}
     if not isinstance(problem, Refused):
-        document = {}
-    document["title"] = title
-    document["status"] = problem.status
-    document["detail"] = problem.message or title
-    document["instance"] = path
-    return bodies.compact(document)
+        found = {}
+    found["title"] = title
+    found["status"] = problem.status
+    found["detail"] = problem.message or title
+    found["instance"] = path
+    return found
 
 
 _CONTENT = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemDetails"}}}

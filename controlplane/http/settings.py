@@ -47,6 +47,8 @@ class Settings(NamedTuple):
     registry_live: bool = False
     # Registries beside those that are known.
     registries: Mapping[str, Mapping[str, Any]] = {}
+    # What clients of the hosted service call the first account; empty: by its id, as the others.
+    org: str = ""
     # Allowed values by criteria field, as the operator wrote them; absent means all.
     allowed: Mapping[str, tuple[str, ...]] = {}
 
@@ -125,6 +127,16 @@ def _check(text: str) -> str:
     return word
 
 
+_ORG = re.compile(r"[A-Za-z0-9][-A-Za-z0-9_.]{0,127}")
+
+
+def _org(text: str) -> str:
+    word = text.strip()
+    if not _ORG.fullmatch(word):
+        raise ValueError("must be letters, digits, '-', '_' and '.'")
+    return word
+
+
 def _switch(text: str) -> bool:
     word = text.strip().lower()
     if word not in (ON, OFF):
@@ -163,6 +175,7 @@ VARIABLES = {
     "AICR_CLUSTER_GPUS": _Variable("cluster_gpus", _gpus),
     "AICR_REGISTRY_CHECK": _Variable("registry_check", _check),
     "AICR_REGISTRY_LIVE": _Variable("registry_live", _switch),
+    "AICR_ORG": _Variable("org", _org),
 }
 # Variable -> criteria field. There is no list for platforms (contract section 2.5).
 ALLOWLISTS = {

@@ -113,6 +113,48 @@ GPUS = {
     "/v2/nvcf/accounts/{ncaId}/clusterGroups": ("GET",),
     "/v2/nvcf/supportedGpus": ("GET",),
 }
-ALL = {**AICR, **PLANS, **KEYS, **SIS, **REGISTRIES, **GPUS, **NVCF}
+_OF_ORGS = {
+    **{f"/nvcf/{path}": methods for path, methods in _FUNCTIONS.items()},
+    "/nvcf/deployments": ("GET",),
+    **{f"/nvcf/{path}": methods for path, methods in _REGISTRIES.items()},
+    "/nvcf/clusterGroups": ("GET",),
+    "/nvcf/supportedGpus": ("GET",),
+    "/skyway/instances/functions/{functionId}/versions/{functionVersionId}": ("GET",),
+    **{f"/sis/{path}": methods for path, methods in _CLUSTERS.items()},
+    "/ngc/nvcf/gpu/quota/rules": ("GET",),
+}
+_TYPES = ("deployments/available/instanceTypes", "deployments/instanceTypes")
+_CATALOG = (
+    "repos/{name}", "repos/{name}/images", "repos/{name}/images/{version}",
+    "models/{name}/versions/{version}", "resources/{name}/versions/{version}",
+    "helm-charts/{name}/versions/{version}",
+)  # fmt: skip
+_ORGS = ("orgs/{org}", "orgs/{org}/teams/{team}")
+# Those of other services, below an org.
+ALIASES: dict[str, tuple[str, ...]] = {
+    **{f"/v2/{org}{path}": methods for org in _ORGS for path, methods in _OF_ORGS.items()},
+    **{
+        f"/{v}/{org}/ngc/nvcf/{path}": ("GET",)
+        for v in ("v2", "v3")
+        for org in _ORGS
+        for path in _TYPES
+    },
+    "/v3/orgs/{org}/keys/type/CLUSTER_SERVICE_KEY": ("POST",),
+    "/v3/orgs/{org}/keys/{keyId}/type/CLUSTER_SERVICE_KEY": ("DELETE",),
+}
+NGC: dict[str, tuple[str, ...]] = {
+    **ALIASES,
+    "/v3/keys/get-caller-info": ("POST",),
+    "/v2/orgs": ("GET",),
+    "/v2/orgs/{org}": ("GET",),
+    "/v2/org/{org}/teams": ("GET",),
+    "/v2/users/me": ("GET",),
+    **{
+        f"/v2/{org}/{path}": ("GET",)
+        for org in ("org/{org}", "org/{org}/team/{team}")
+        for path in _CATALOG
+    },
+}
+ALL = {**AICR, **PLANS, **KEYS, **SIS, **REGISTRIES, **GPUS, **NVCF, **NGC}
 # Answers without an end.
 STREAMS = ("/v1/events",)

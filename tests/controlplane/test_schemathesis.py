@@ -40,6 +40,7 @@ TOKENS = {
         "clusters_listing", "attributes_listing", "instance_types", "gpu-usage",
     ),
     ("/v2/nvcf/accounts",): (*(f"admin:{scope}" for scope in _NVCF), "account_setup"),
+    ("/v2/org", "/v2/users", "/v3/"): (*_NVCF, "cluster-management"),
     ("/v2/nvcf/",): (*_NVCF, "account_setup"),
 }  # fmt: skip
 EXAMPLES = int(os.environ.get("AICR_SCHEMATHESIS_EXAMPLES", "300"))

@@ -9,7 +9,7 @@ from falcon.asgi import Request, Response
 
 from controlplane import clusters
 from controlplane.access import guard
-from controlplane.access.credentials import Credentials
+from controlplane.access.guard import Knows
 from controlplane.access.kinds import ACCOUNTS
 from controlplane.access.scopes import ADMIN_PREFIX
 from controlplane.engine import Engine
@@ -26,7 +26,7 @@ LIST, DEPLOY = "list_cluster_groups", "register_function"
 # ruff: noqa: N803
 
 
-def routes(engine: Engine, credentials: Credentials) -> tuple[Route, ...]:
+def routes(engine: Engine, credentials: Knows) -> tuple[Route, ...]:
     groups = ClusterGroups(engine, credentials)
     return (
         Route("/v2/nvcf/clusterGroups", groups, **_GROUPS),
@@ -38,7 +38,7 @@ def routes(engine: Engine, credentials: Credentials) -> tuple[Route, ...]:
 class ClusterGroups:
     """Only signed tokens list groups, API keys never: the scope counts for no other bearer."""
 
-    def __init__(self, engine: Engine, credentials: Credentials) -> None:
+    def __init__(self, engine: Engine, credentials: Knows) -> None:
         self._engine, self._credentials = engine, credentials
 
     async def on_get(self, req: Request, resp: Response, ncaId: str | None = None) -> None:
@@ -57,7 +57,7 @@ def _check(reader: Reader, account: str) -> None:
 
 
 class SupportedGpus:
-    def __init__(self, engine: Engine, credentials: Credentials) -> None:
+    def __init__(self, engine: Engine, credentials: Knows) -> None:
         self._engine, self._credentials = engine, credentials
 
     async def on_get(self, req: Request, resp: Response) -> None:

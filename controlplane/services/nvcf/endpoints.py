@@ -213,19 +213,40 @@ def _crossing(endpoint: Endpoint) -> Endpoint:
     )
 
 
+def _own() -> Iterator[Endpoint]:
+    """What everybody asks about the account that they have."""
+    yield from _of_functions()
+    yield from _of_deployments()
+    yield from _of_queues()
+    yield from _of_extras()
+    yield from _of_telemetries()
+    yield from _of_sharing()
+
+
+_DEPLOYMENTS = Endpoint("get", "/deployments", "List deployments", _DEPLOY, "deployments",
+                        deployments.listed)  # fmt: skip
+
+
 def _all() -> Iterator[Endpoint]:
-    own = [
-        *_of_functions(), *_of_deployments(), *_of_queues(), *_of_extras(), *_of_telemetries(),
-        *_of_sharing(),
-    ]  # fmt: skip
-    yield from own
+    yield from _own()
     yield from _of_accounts()
-    yield from map(_crossing, own)
+    yield from map(_crossing, _own())
     # Only below an account is there a list of deployments.
-    yield _crossing(
-        Endpoint("get", "/deployments", "List deployments", _DEPLOY, "deployments",
-                 deployments.listed)
+    yield _crossing(_DEPLOYMENTS)
+
+
+def _hosted() -> Iterator[Endpoint]:
+    """The same below the path of an org, and what only the hosted service has."""
+    for endpoint in (*_own(), _DEPLOYMENTS):
+        # Its clients clear a rate limit by null.
+        clears = endpoint.body is models.UpdateFunctionRequest
+        body = models.ClearingUpdateFunctionRequest if clears else endpoint.body
+        yield endpoint._replace(path=f"/nvcf{endpoint.path}", body=body)
+    yield Endpoint(
+        "get", f"/skyway/instances{_V}", "List instances of a version",
+        ("list_functions_details",), "instances", functions.instances,
     )  # fmt: skip
 
 
 ENDPOINTS = tuple(e._replace(path=f"{BASE}{e.path}") for e in _all())
+HOSTED = tuple(_hosted())

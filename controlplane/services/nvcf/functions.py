@@ -67,6 +67,15 @@ def version(reader: Reader, call: Call) -> Answer:
     return {"function": answers.function(found, call.account, secrets=shown, instances=running)}
 
 
+def instances(reader: Reader, call: Call) -> Answer:
+    """The instances of a version; none while it is not deployed."""
+    ids_ = call.ids
+    found = visible.seen(reader, call.caller, ids_["functionId"], ids_["functionVersionId"])
+    own = account_of(found.spec or {}) == call.account
+    deployed = visible.deployment_of(reader, found) if own else None
+    return {"instances": [] if deployed is None else answers.instances(found, deployed)}
+
+
 def details(call: Call) -> bool:
     """Whether a caller sees names of secrets, and instances."""
     having = call.caller.scopes
@@ -202,6 +211,8 @@ def update(changes: Changes, call: Call) -> Answer:
     if config and spec["functionType"] != LLM:
         raise errors.bad("llmInvocationConfig is for functions of type LLM")
     spec.update(_replaced(body))
+    if body.rateLimit is None and "rateLimit" in body.model_fields_set:  # null, where that clears
+        spec.pop("rateLimit", None)
     if spec != found.spec:
         found = changes.update(found, spec=spec)
     if settings or config:

@@ -7,7 +7,7 @@ are validated with `extra="ignore"`.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
@@ -303,10 +303,22 @@ class UpdateFunctionRequest(Model):
 
     @model_validator(mode="after")
     def _one(self) -> Self:
-        given = (self.tags is not None, self.rateLimit, self.modelUpdates, self.llmInvocationConfig)
-        if not any(given):
+        if not self.says_something():
             raise whole("")
         return self
+
+    def says_something(self) -> bool:
+        given = (self.tags is not None, self.rateLimit, self.modelUpdates, self.llmInvocationConfig)
+        return any(given)
+
+
+class ClearingUpdateFunctionRequest(UpdateFunctionRequest):
+    """The same, where a rate limit that is null is cleared."""
+
+    NULLS: ClassVar[tuple[str, ...]] = ("rateLimit",)
+
+    def says_something(self) -> bool:
+        return "rateLimit" in self.model_fields_set or super().says_something()
 
 
 class UpdateSecretsRequest(Model):

@@ -41,7 +41,8 @@ async def body(req: Request, model: type[T]) -> T:
 
 
 def parse(data: bytes, model: type[T]) -> T:
-    """A body by its model: null is as if it were not there, unknown fields are ignored."""
+    """A body by its model: null is as if it were not there, but in its NULLS; unknown fields are
+    ignored."""
     try:
         document = jsonio.parse(data, bodies.NAME)
     except InvalidRequest:
@@ -49,7 +50,8 @@ def parse(data: bytes, model: type[T]) -> T:
     if not isinstance(document, dict):
         raise errors.unreadable()
     try:
-        return model.model_validate(_without_nulls(document), extra="ignore")
+        nulls = {k: None for k in getattr(model, "NULLS", ()) if k in document}
+        return model.model_validate({**nulls, **_without_nulls(document)}, extra="ignore")
     except ValidationError as e:
         raise refusal(e, model.__name__) from None
 

@@ -21,7 +21,7 @@ from controlplane.http.openapi import Route
 from controlplane.registries import THROW
 from controlplane.services.nvcf import checks, errors, requests, spec
 from controlplane.services.nvcf.calls import Answer, Call
-from controlplane.services.nvcf.endpoints import ENDPOINTS, OPTIONS, Endpoint
+from controlplane.services.nvcf.endpoints import ENDPOINTS, HOSTED, OPTIONS, Endpoint
 from controlplane.services.nvcf.rows import Rows
 from controlplane.services.nvcf.unchanged import Unchanged
 from controlplane.state.protocol import Reader
@@ -45,7 +45,16 @@ class Context(NamedTuple):
 
 def routes(context: Context) -> tuple[Route, ...]:
     """Every endpoint, by path."""
-    ordered = sorted(ENDPOINTS, key=lambda e: e.path)
+    return _of(context, ENDPOINTS)
+
+
+def hosted(context: Context) -> tuple[Route, ...]:
+    """Those of the hosted service, by paths below that of an org."""
+    return _of(context, HOSTED)
+
+
+def _of(context: Context, endpoints: Iterable[Endpoint]) -> tuple[Route, ...]:
+    ordered = sorted(endpoints, key=lambda e: e.path)
     return tuple(
         _route(context, path, list(found)) for path, found in groupby(ordered, lambda e: e.path)
     )

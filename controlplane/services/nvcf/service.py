@@ -15,10 +15,13 @@ from controlplane.services.nvcf.rows import Rows
 from controlplane.services.nvcf.unchanged import Unchanged
 
 
-def service(
+def context(
     engine: Engine, credentials: Credentials, live: Live | None = None, mode: str = THROW
-) -> Service:
+) -> Context:
     """`mode` says what happens to artifacts that accounts cannot pull as far as is known here;
     `live` asks registries themselves."""
-    context = Context(engine, credentials, Rows(), Unchanged(engine.store), live, mode)
-    return Service(routes(context), spec.SCHEMAS, (BASE,), DIALECT, limited=False)
+    return Context(engine, credentials, Rows(), Unchanged(engine.store), live, mode)
+
+
+def service(of: Context) -> Service:
+    return Service(routes(of), spec.SCHEMAS, (BASE,), DIALECT, limited=False)

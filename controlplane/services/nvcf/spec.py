@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from controlplane.services.nvcf import wire
-from controlplane.services.nvcf.endpoints import ENDPOINTS, Endpoint
+from controlplane.services.nvcf.endpoints import ENDPOINTS, HOSTED, Endpoint
 
 _PROBLEMS = {
     "400": "The request, or the state, does not allow it.",
@@ -88,5 +88,5 @@ def _problems() -> dict[str, Any]:
     return {"401": {"description": "There is no valid bearer."}, **said}
 
 
-_BODIES = {e.body.__name__: e.body for e in ENDPOINTS if e.body is not None}
+_BODIES = {e.body.__name__: e.body for e in (*ENDPOINTS, *HOSTED) if e.body is not None}
 SCHEMAS: tuple[type[BaseModel], ...] = (*_BODIES.values(), *wire.DTOS)

@@ -158,6 +158,7 @@ SHAPES: dict[str, dict[str, Any]] = {
     "deployment": _of("DeploymentDto"),
     "deployments": _list(_of("DeploymentDto")),
     "gpuSpecification": _of("GpuSpecificationDto"),
+    "instances": _list({"type": "object"}),
     "queues": _list(_of("QueueDto")),
     "positionInQueue": _NUMBER,
     "telemetry": _of("TelemetryDto"),

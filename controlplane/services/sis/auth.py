@@ -12,7 +12,8 @@ from typing import Any
 from falcon.asgi import Request
 
 from controlplane.access import apikeys, guard, scopes
-from controlplane.access.credentials import Caller, Credentials
+from controlplane.access.credentials import Caller
+from controlplane.access.guard import Knows
 from controlplane.clusters import CLUSTERS, by_id
 from controlplane.engine import Engine
 from controlplane.http.problems import Refused
@@ -24,17 +25,25 @@ MANAGE = "cluster-management"
 
 
 class Auth:
+    """`keys`: API keys are accepted, too, as far as their scopes count."""
+
     def __init__(
-        self, engine: Engine, credentials: Credentials, clock: Callable[[], float] = time.time
+        self,
+        engine: Engine,
+        credentials: Knows,
+        clock: Callable[[], float] = time.time,
+        *,
+        keys: bool = False,
     ) -> None:
         self._engine, self._credentials, self._clock = engine, credentials, clock
+        self._keys = keys
 
     async def manager(self, req: Request, scope: str = MANAGE) -> Actor:
         """Whoever has a token of ours with a scope. Raises Refused: 401, 403, 431."""
         return await self._manager(_bearer(req), scope, req)
 
     async def _manager(self, bearer: str, scope: str, req: Request) -> Actor:
-        if bearer.startswith(apikeys.FAMILY):
+        if bearer.startswith(apikeys.FAMILY) and not self._keys:
             raise errors.unauthenticated("API keys are not supported")
         try:
             caller: Caller = await self._credentials.caller(bearer)

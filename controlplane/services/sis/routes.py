@@ -27,10 +27,12 @@ class Context(NamedTuple):
 
     engine: Engine
     auth: Auth
+    # Clusters of which nothing is said about GPUs find theirs themselves.
+    discovers: bool = False
 
 
 def routes(of: Context) -> tuple[Route, ...]:
-    managed = [route for base in _TWICE for route in _managed(of, base)]
+    every = [route for base in _TWICE for route in managed(of, base)]
     agents = (
         Route("/v1/nvca/clusters/{clusterId}/jwks", Keys(of), **spec.KEYS),
         Route("/v1/nvca/clusters/{clusterId}/register", Register(of), **spec.REGISTER),
@@ -50,10 +52,11 @@ def routes(of: Context) -> tuple[Route, ...]:
             for q in reads.QUESTIONS
         ),
     )
-    return (*managed, *agents, *offered, Route("/v1/health", Health(), **spec.HEALTH))
+    return (*every, *agents, *offered, Route("/v1/health", Health(), **spec.HEALTH))
 
 
-def _managed(of: Context, base: str) -> tuple[Route, ...]:
+def managed(of: Context, base: str) -> tuple[Route, ...]:
+    """What managers of clusters ask, below a path; `ncaId` is the account."""
     return (
         Route(f"{base}/clusters", Clusters(of), **spec.CLUSTERS),
         Route(f"{base}/clusters/{{clusterId}}", OneCluster(of), **spec.CLUSTER),
@@ -65,7 +68,13 @@ class _Resource:
     """What all of these have."""
 
     def __init__(self, of: Context) -> None:
-        self._engine, self._auth = of
+        self._engine, self._auth, self._discovers = of
+
+    async def _body(self, req: Request) -> requests.Body:
+        """The body about a cluster."""
+        found = await requests.body(req)
+        silent = found.get("capabilities") is None and not found.get("gpus")
+        return {**found, "capabilities": [rules.DYNAMIC]} if self._discovers and silent else found
 
     @staticmethod
     def _say(resp: Response, answer: Any) -> None:
@@ -90,7 +99,7 @@ class Clusters(_Resource):
 
     async def on_post(self, req: Request, resp: Response, ncaId: str) -> None:
         actor = await self._auth.manager(req)
-        wanted = requests.creation(await requests.body(req))
+        wanted = requests.creation(await self._body(req))
         # Many keys take a while: nobody else waits, and the transaction finds them parsed.
         await asyncio.to_thread(rules.key_set, wanted.get("jwks", ""))
         self._say(resp, await self._engine.change(actor, lambda c: work.create(c, ncaId, wanted)))
@@ -119,7 +128,7 @@ class OneCluster(_Resource):
 
     async def on_put(self, req: Request, resp: Response, ncaId: str, clusterId: str) -> None:
         actor = await self._auth.manager(req)
-        wanted = requests.replacement(await requests.body(req))
+        wanted = requests.replacement(await self._body(req))
         await self._engine.change(actor, lambda c: work.replace(c, ncaId, clusterId, wanted))
 
     async def on_delete(self, req: Request, resp: Response, ncaId: str, clusterId: str) -> None:

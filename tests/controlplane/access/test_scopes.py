@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from controlplane.access import scopes
-from controlplane.access.scopes import API_KEY, JWT, LOCAL, SCOPES, allows, held, is_known
+from controlplane.access.scopes import API_KEY, HOSTED, JWT, LOCAL, SCOPES, allows, held, is_known
 
-KINDS = (JWT, API_KEY, LOCAL)
+KINDS = (JWT, API_KEY, LOCAL, HOSTED)
 
 
 @pytest.mark.parametrize(
@@ -35,6 +35,14 @@ KINDS = (JWT, API_KEY, LOCAL)
         (API_KEY, {"list_cluster_groups"}, ["list_cluster_groups"], False),
         (API_KEY, {"cluster-management"}, ["cluster-management"], False),
         (API_KEY, {"account_setup"}, ["account_setup"], False),
+        # At hosted paths keys manage clusters, too, and nothing else that is for tokens.
+        (HOSTED, {"list_cluster_groups"}, ["list_cluster_groups"], True),
+        (HOSTED, {"cluster-management"}, ["cluster-management"], True),
+        (HOSTED, {"list_functions"}, ["cluster-management"], False),
+        (HOSTED, {"account_setup"}, ["account_setup"], False),
+        (HOSTED, {"admin:list_functions"}, ["admin:list_functions"], False),
+        (HOSTED, {"gpu_listing"}, ["gpu_listing"], False),
+        (HOSTED, {"plans:apply"}, ["plans:apply"], False),
         # API keys only.
         (API_KEY, {"launch_task"}, ["launch_task"], True),
         (JWT, {"launch_task"}, ["launch_task"], False),

@@ -48,6 +48,7 @@ GOOD = [
     ("AICR_REGISTRY_CHECK", "LOG", "registry_check", "log"),
     ("AICR_REGISTRY_LIVE", "On", "registry_live", True),
     ("AICR_REGISTRY_LIVE", "off", "registry_live", False),
+    ("AICR_ORG", " acme ", "org", "acme"),
 ]
 
 

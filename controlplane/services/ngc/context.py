@@ -1,0 +1,16 @@
+"""What the routes of this service work with."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from controlplane.access.credentials import Credentials
+from controlplane.engine import Engine
+from controlplane.services.ngc.orgs import Gateway, Orgs
+
+
+class Context(NamedTuple):
+    engine: Engine
+    credentials: Credentials
+    gateway: Gateway
+    orgs: Orgs

@@ -1,0 +1,63 @@
+"""The hosted paths as they are mounted: aliases of what other services serve, made of their routes,
+and the little that is only asked there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from falcon.asgi import Request
+
+from controlplane.access import guard
+from controlplane.access.credentials import Caller, Credentials
+from controlplane.http.app import Service
+from controlplane.http.openapi import Route
+from controlplane.services.gpus import routes as gpus
+from controlplane.services.ngc import aliases, catalog, clusters, identity
+from controlplane.services.ngc.context import Context
+from controlplane.services.ngc.models import SCHEMAS
+from controlplane.services.ngc.orgs import Gateway, Orgs
+from controlplane.services.ngc.spec import DIALECT, PREFIXES
+from controlplane.services.nvcf import routes as nvcf
+
+BASE = "/v2/nvcf"
+# About other accounts: not for orgs.
+_CROSSING = f"{BASE}/accounts"
+
+
+def service(
+    credentials: Credentials, functions: nvcf.Context, routes: Iterable[Route], org: str
+) -> Service:
+    """`routes` are those of registries; `org` is what the first account is called, unless by its
+    id."""
+    orgs = Orgs(credentials, org)
+    context = Context(functions.engine, credentials, Gateway(credentials), orgs)
+    everything = (
+        *identity.routes(orgs),
+        *aliases.both(orgs, _of_nvcf(context, functions, routes)),
+        *aliases.both(orgs, clusters.managed(context)),
+        *aliases.both(orgs, clusters.gpus(context)),
+        *aliases.both(orgs, clusters.gpus(context), "/v3"),
+        *aliases.both(orgs, [("/ngc/nvcf/gpu/quota/rules", clusters.quota(context))]),
+        *_keys(context),
+        *catalog.routes(orgs),
+    )
+
+    async def gate(req: Request) -> Caller:
+        return await orgs.known(guard.bearer(req))
+
+    return Service(everything, SCHEMAS, PREFIXES, DIALECT, limited=False, gate=gate)
+
+
+def _of_nvcf(
+    context: Context, functions: nvcf.Context, routes: Iterable[Route]
+) -> Iterator[tuple[str, Route]]:
+    for route in nvcf.hosted(functions):
+        yield route.path, route
+    for route in (*routes, *gpus.routes(context.engine, context.gateway)):
+        if not route.path.startswith(_CROSSING):
+            yield route.path.removeprefix("/v2"), route
+
+
+def _keys(context: Context) -> Iterator[Route]:
+    for path, route in clusters.agent_keys(context):
+        yield aliases.alias(context.orgs, f"/v3/orgs/{{org}}{path}", route)
