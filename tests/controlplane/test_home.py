@@ -14,6 +14,7 @@ from aicr.errors import InvalidRequest
 from controlplane.home import Home, home
 from controlplane.local import engine_at, open_engine
 from controlplane.state.sql import shown
+from controlplane.vault import ring_of
 
 
 @pytest.fixture(params=[0o000, 0o077, 0o022])

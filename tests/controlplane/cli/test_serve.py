@@ -105,7 +105,10 @@ def test_a_bad_environment_ends_before_it_starts(
     assert said in ran.err
 
 
-def test_the_audit_knows_of_a_bootstrap_secret(aicr: Any, served: list[Settings]) -> None:
+def test_the_audit_knows_of_a_bootstrap_secret(
+    aicr: Any, served: list[Settings], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AICR_HOME", str(tmp_path / "home"))
     secret = aicr("serve", "--init").out.strip()
     with open_engine() as engine:
         entries = engine.store.read(lambda r: r.audit(0, 100))
