@@ -26,6 +26,7 @@ from controlplane.state.protocol import Reader, Transaction
 from controlplane.state.reader import SqlReader
 from controlplane.state.schema import upgrade
 from controlplane.state.tables import META
+from controlplane.state.turns import Turns
 from controlplane.state.writer import Failure, Work, Writer
 
 T = TypeVar("T")
@@ -95,6 +96,7 @@ class SqlStore:
         self._writing = _engine(self._url, self.is_sqlite, "BEGIN IMMEDIATE")
         self._watch: sqlite3.Connection | None = None
         self._upgrade()
+        self._turns = Turns(self._url.removeprefix("sqlite:///") if self.is_sqlite else "")
         self._writer = Writer(self._commit)
         self._writer.start()
 
@@ -144,6 +146,7 @@ class SqlStore:
 
     def close(self) -> None:
         self._writer.end()
+        self._turns.close()
         if self._watch is not None:
             self._watch.close()
         self._dispose()
@@ -168,7 +171,8 @@ class SqlStore:
     def _together(self, works: list[Work]) -> list[Any]:
         is_complete = False
         try:
-            with self._writing.connect() as connection, connection.begin():
+            turn, opened = self._turns.mine(), self._writing.connect()
+            with turn, opened as connection, connection.begin():
                 _lock(connection)
                 hit("store.begun")
                 batch = Batch(connection, _now())
