@@ -95,14 +95,16 @@ class SqlStore:
         self._reading = _engine(self._url, self.is_sqlite, "BEGIN")
         self._writing = _engine(self._url, self.is_sqlite, "BEGIN IMMEDIATE")
         self._watch: sqlite3.Connection | None = None
-        self._upgrade()
         self._turns = Turns(self._url.removeprefix("sqlite:///") if self.is_sqlite else "")
+        self._upgrade()
         self._writer = Writer(self._commit)
         self._writer.start()
 
     def _upgrade(self) -> None:
         try:
-            upgrade(self._writing)
+            # SQLite does not wait for who else turns the log on, or makes the schema.
+            with self._turns.mine(BUSY_SECONDS):
+                upgrade(self._writing)
         except BaseException as e:
             self._dispose()
             if isinstance(e, DBAPIError):
@@ -146,12 +148,12 @@ class SqlStore:
 
     def close(self) -> None:
         self._writer.end()
-        self._turns.close()
         if self._watch is not None:
             self._watch.close()
         self._dispose()
 
     def _dispose(self) -> None:
+        self._turns.close()
         self._reading.dispose()
         self._writing.dispose()
 

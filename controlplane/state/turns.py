@@ -25,17 +25,17 @@ class Turns:
         self._file = os.open(f"{path}-turns", flags, 0o600) if path else -1
 
     @contextmanager
-    def mine(self) -> Iterator[None]:
-        """Wait for a turn, and give it up at the end."""
-        held = self._file >= 0 and self._take()
+    def mine(self, patience: float = PATIENCE_SECONDS) -> Iterator[None]:
+        """Wait for a turn, at most so many seconds, and give it up at the end."""
+        held = self._file >= 0 and self._take(patience)
         try:
             yield
         finally:
             if held:
                 fcntl.flock(self._file, fcntl.LOCK_UN)
 
-    def _take(self) -> bool:
-        deadline = time.monotonic() + PATIENCE_SECONDS
+    def _take(self, patience: float) -> bool:
+        deadline = time.monotonic() + patience
         while True:
             try:
                 fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)

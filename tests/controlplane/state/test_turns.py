@@ -6,9 +6,6 @@ import os
 import threading
 from pathlib import Path
 
-import pytest
-
-from controlplane.state import turns
 from controlplane.state.turns import Turns
 
 
@@ -34,15 +31,14 @@ def test_one_after_the_other(tmp_path: Path) -> None:
     other.close()
 
 
-def test_who_is_stopped_holds_up_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(turns, "PATIENCE_SECONDS", 0.0)
+def test_who_is_stopped_holds_up_nobody(tmp_path: Path) -> None:
     path = str(tmp_path / "state.db")
     one, other = Turns(path), Turns(path)
     with one.mine():
-        with other.mine():  # goes on without
+        with other.mine(0.0):  # goes on without
             pass
         third = Turns(path)
-        assert not third._take()  # and has taken nothing from who holds it
+        assert not third._take(0.0)  # and has taken nothing from who holds it
         third.close()
     one.close()
     other.close()
