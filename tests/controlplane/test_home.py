@@ -31,7 +31,8 @@ def test_everything_in_it_is_private(tmp_path: Path, monkeypatch: pytest.MonkeyP
     with open_engine() as engine:
         engine.store.write(lambda tx: tx.advance())
         home().token()
-        names = {"state.db", "state.db-wal", "state.db-shm", "keys", "ring.json", "admin.token"}
+        names = {"state.db", "state.db-wal", "state.db-shm", "state.db-turns"}
+        names |= {"keys", "ring.json", "admin.token"}
         assert {p.name for p in place.rglob("*")} == names
         modes = {p.name: p.stat().st_mode & 0o777 for p in (place, *place.rglob("*"))}
     assert modes.pop("home") == modes.pop("keys") == 0o700

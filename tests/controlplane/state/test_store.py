@@ -310,14 +310,14 @@ class TestUnits:
         self, store: SqlStore, where: str
     ) -> None:
         def failing(tx: Transaction) -> None:
-            tx.put(thing("test.things.bad"), [RED])
-            tx.event("created", "test.things.bad", {})
-            tx.record(ME, "created", "test.things.bad", {})
-            tx.put_secret(Secret("bad", "k", b"", b""))
-            tx.put_plan(StoredPlan("bad", "planned", "", "", "", {}, 0))
-            tx.put_step(Step("bad", 0, "", "", ""))
-            tx.put_lease(Lease("bad", "", 1, 0.0, "", ""))
-            tx.remember(Remembered("bad", "", 1, "", ""))
+            tx.put(thing("test.things.wrong"), [RED])
+            tx.event("created", "test.things.wrong", {})
+            tx.record(ME, "created", "test.things.wrong", {})
+            tx.put_secret(Secret("wrong", "k", b"", b""))
+            tx.put_plan(StoredPlan("wrong", "planned", "", "", "", {}, 0))
+            tx.put_step(Step("wrong", 0, "", "", ""))
+            tx.put_lease(Lease("wrong", "", 1, 0.0, "", ""))
+            tx.remember(Remembered("wrong", "", 1, "", ""))
             tx.advance()
             tx.compact(10)
             raise ZeroDivisionError
@@ -334,7 +334,7 @@ class TestUnits:
         assert [outcomes[0], outcomes[2]] == [1, 2]
         meta = store.read(lambda r: r.meta())
         assert (meta.serial, meta.revision, meta.compacted, meta.audit_count) == (0, 2, 0, 2)
-        assert "bad" not in repr(dump(where))
+        assert "wrong" not in repr(dump(where))
 
     def test_a_reader_sees_one_state(self, store: SqlStore) -> None:
         put(store, thing(uid="old"))
