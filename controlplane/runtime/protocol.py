@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple, Protocol
 
 STARTING, RUNNING, FAILED = "starting", "running", "failed"
+# Of what ends by itself, and did so well.
+ENDED = "ended"
 
 
 class Instance(NamedTuple):
@@ -19,10 +21,13 @@ class Instance(NamedTuple):
 
 
 class Health(NamedTuple):
-    """How an instance is: starting, running or failed, and why."""
+    """How an instance is: starting, running, failed or ended, and why. `endpoint` is where it
+    listens, as host:port; `exit` is the status of a process that is gone."""
 
     state: str
     reason: str = ""
+    endpoint: str = ""
+    exit: int | None = None
 
 
 class Runtime(Protocol):

@@ -1,0 +1,52 @@
+"""What a queue is: requests wait at the door of a deployment for an instance with a free place.
+
+Whoever holds a client's connection takes a place and proxies itself; the queue only says where and
+when, in the order of arrival. A door is named by the address of its deployment.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+
+# Requests that may wait at one door (contract 18).
+MAX_WAITING = 100_000
+
+
+class Place(NamedTuple):
+    """A place at an instance that listens at `endpoint` (host:port), held by one request."""
+
+    request: str
+    instance: str
+    endpoint: str
+
+
+class Load(NamedTuple):
+    """How many requests wait at a door and how many are being answered behind it."""
+
+    waiting: int = 0
+    running: int = 0
+
+
+class Position(NamedTuple):
+    """Where a request is: at which door, and how many stand before it, itself included; 0 when it
+    is being answered."""
+
+    door: str
+    place: int
+
+
+class Queue(Protocol):
+    async def take(self, door: str, request: str) -> Place:
+        """A place for a request, in its turn. Cancelling gives up the turn.
+
+        Raises RateLimited when too many wait already, and Unavailable when nobody can say.
+        """
+
+    def give(self, place: Place) -> None:
+        """The place is free again."""
+
+    async def loads(self) -> dict[str, Load]:
+        """Of every door at which somebody waits or behind which somebody is answered."""
+
+    async def position(self, request: str) -> Position | None:
+        """Where a request is; None when it neither waits nor is answered."""

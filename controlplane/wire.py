@@ -1,0 +1,225 @@
+"""Messages between processes of one host: lines of JSON over a Unix socket of its user.
+
+A request is {"id": n, "do": name, …} and gets {"id": n, "ok": value} or {"id": n, "error": words};
+what a server says unasked is {"say": topic, …}. Requests of a connection may be answered in any
+order.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import socket
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from aicr.errors import AicrError, Unavailable
+
+Json = dict[str, Any]
+# A line is one message; those with results of functions carry paths of files, not the results.
+MAX_LINE = 4 * 1024 * 1024
+
+
+def encode(message: Mapping[str, Any]) -> bytes:
+    """A message as a line."""
+    return json.dumps(message, separators=(",", ":")).encode() + b"\n"
+
+
+class Peer:
+    """One connection as the server sees it: it can be told things, and it ends."""
+
+    def __init__(self, writer: asyncio.StreamWriter) -> None:
+        self._writer = writer
+
+    def say(self, topic: str, **facts: Any) -> None:
+        self._send({"say": topic, **facts})
+
+    def _send(self, message: Json) -> None:
+        if not self._writer.is_closing():
+            self._writer.write(encode(message))
+
+    def answer(self, id_: Any, value: Any) -> None:
+        self._send({"id": id_, "ok": value})
+
+    def refuse(self, id_: Any, words: str) -> None:
+        self._send({"id": id_, "error": words})
+
+
+# What a command does for a peer. Whoever does not answer at once returns an awaitable.
+Command = Callable[[Peer, Json], "Awaitable[Any] | Any"]
+
+
+class Server:
+    """Commands by name; `gone` is called with every peer whose connection ended."""
+
+    def __init__(
+        self, commands: Mapping[str, Command], gone: Callable[[Peer], None] = lambda _: None
+    ) -> None:
+        self._commands, self._gone = commands, gone
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def listen(self, path: str) -> asyncio.Server:
+        """Listen at a path, private to this user. What stands there is in its way no longer: only
+        who holds the lock beside it comes here."""
+        if os.path.exists(path):
+            os.unlink(path)
+        before = os.umask(0o177)
+        try:
+            return await asyncio.start_unix_server(self._serve, path, limit=MAX_LINE)
+        finally:
+            os.umask(before)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        peer = Peer(writer)
+        try:
+            while line := await reader.readline():
+                self._do(peer, json.loads(line))
+        except (ConnectionError, ValueError):
+            pass  # whoever sends what is no message is not heard any further
+        finally:
+            self._gone(peer)
+            writer.close()
+
+    def _do(self, peer: Peer, message: Json) -> None:
+        id_, name = message.get("id"), message.get("do")
+        command = self._commands.get(str(name))
+        if command is None:
+            peer.refuse(id_, f"there is no {name}")
+            return
+        try:
+            result = command(peer, message)
+        except AicrError as e:
+            peer.refuse(id_, e.message)
+            return
+        if isinstance(result, Awaitable):
+            task = asyncio.ensure_future(self._later(peer, id_, result))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        else:
+            peer.answer(id_, result)
+
+    async def _later(self, peer: Peer, id_: Any, result: Awaitable[Any]) -> None:
+        try:
+            peer.answer(id_, await result)
+        except AicrError as e:
+            peer.refuse(id_, e.message)
+
+
+class Client:
+    """A connection of asyncio. `heard` gets what the server says unasked, `lost` is called once
+    when the connection ends."""
+
+    def __init__(
+        self,
+        heard: Callable[[Json], None] = lambda _: None,
+        lost: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._heard, self._lost = heard, lost
+        self._waiting: dict[int, asyncio.Future[Any]] = {}
+        self._last = 0
+        self._writer: asyncio.StreamWriter | None = None
+        self._reading: asyncio.Task[None] | None = None
+
+    @property
+    def connected(self) -> bool:
+        return self._writer is not None
+
+    async def connect(self, path: str) -> None:
+        """Raises OSError when nobody listens there."""
+        reader, self._writer = await asyncio.open_unix_connection(path, limit=MAX_LINE)
+        self._reading = asyncio.create_task(self._read(reader))
+
+    async def _read(self, reader: asyncio.StreamReader) -> None:
+        try:
+            while line := await reader.readline():
+                message = json.loads(line)
+                if "say" in message:
+                    self._heard(message)
+                    continue
+                waiting = self._waiting.pop(message["id"], None)
+                if waiting is not None and not waiting.done():
+                    _settle(waiting, message)
+        except (ConnectionError, ValueError):
+            pass  # ended in the middle of a message: as if it had ended before it
+        finally:
+            self._end()
+
+    def _end(self) -> None:
+        writer, self._writer = self._writer, None
+        if writer is None:
+            return
+        writer.close()
+        waiting, self._waiting = self._waiting, {}
+        for future in waiting.values():
+            if not future.done():
+                future.set_exception(_gone())
+        self._lost()
+
+    def ask(self, do: str, **facts: Any) -> asyncio.Future[Any]:
+        """The answer, later. It fails with Unavailable when the connection ends before, with
+        another AicrError when the server refuses."""
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        if self._writer is None:
+            future.set_exception(_gone())
+            return future
+        self._last += 1
+        self._waiting[self._last] = future
+        self._writer.write(encode({"id": self._last, "do": do, **facts}))
+        return future
+
+    def tell(self, do: str, **facts: Any) -> None:
+        """Ask without waiting for the answer."""
+        if self._writer is not None:
+            self._writer.write(encode({"id": 0, "do": do, **facts}))
+
+    async def close(self) -> None:
+        self._end()
+        if self._reading is not None:
+            self._reading.cancel()
+
+
+def _settle(future: asyncio.Future[Any], message: Json) -> None:
+    if "error" in message:
+        future.set_exception(Unavailable(message["error"]))
+    else:
+        future.set_result(message["ok"])
+
+
+def _gone() -> Unavailable:
+    return Unavailable("the runner is gone")
+
+
+class Line:
+    """A connection of a thread: one request at a time, each with its answer."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._file = connection.makefile("rwb")
+
+    def ask(self, do: str, **facts: Any) -> Any:
+        """The answer. Raises Unavailable when the connection ends, or the server refuses."""
+        try:
+            self._file.write(encode({"id": 1, "do": do, **facts}))
+            self._file.flush()
+            answer = self._file.readline(MAX_LINE)
+        except OSError as e:
+            raise _gone() from e
+        if not answer.endswith(b"\n"):
+            raise _gone()
+        message = json.loads(answer)
+        if "error" in message:
+            raise Unavailable(message["error"])
+        return message["ok"]
+
+
+@contextmanager
+def line(path: str, seconds: float = 30.0) -> Iterator[Line]:
+    """A connection for a few requests of a thread. Raises Unavailable when nobody listens."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.settimeout(seconds)
+        try:
+            connection.connect(path)
+        except OSError as e:
+            raise _gone() from e
+        yield Line(connection)
