@@ -10,6 +10,8 @@ from pydantic import BaseModel
 
 from aicr.errors import Conflict
 from controlplane.address import parse
+from controlplane.queue.protocol import Load
+from controlplane.runtime.workload import Workload
 
 Spec = Mapping[str, Any]
 
@@ -45,6 +47,18 @@ def _same_status(making: Making) -> Spec:
     return making.before
 
 
+class Look(NamedTuple):
+    """A resource as the reconciler finds it: what is wanted and was observed of it, the load at its
+    door, the time in Unix seconds, what `scale` said of it last, and a reader of the same state."""
+
+    spec: Spec
+    status: Spec
+    load: Load
+    now: float
+    memory: Any
+    reader: Any
+
+
 class Observation(NamedTuple):
     """What the reconciler saw of a resource: its spec and status, and of each instance that should
     run its name, id, state and reason."""
@@ -77,8 +91,12 @@ class Kind(NamedTuple):
     status: Callable[[Making], Spec] = _same_status
     # Whether the values of `secrets` are kept, encrypted; else only what `status` makes of them.
     keeps_secrets: bool = True
-    # What the reconciler should keep running for a spec and a status; None: nothing runs.
-    instances: Callable[[Spec, Spec], Mapping[str, Any]] | None = None
+    # What the reconciler should keep running, by name; None: nothing runs.
+    instances: Callable[[Look], Mapping[str, Workload]] | None = None
+    # What to remember of a resource until the next pass; `instances` sees it as `memory`.
+    scale: Callable[[Look], Any] | None = None
+    # Whether a resource has ended, so that it goes.
+    over: Callable[[Look], bool] | None = None
     mutable: frozenset[str] = frozenset()
     # References whose replacement replaces this resource, too.
     follows: frozenset[str] = frozenset()

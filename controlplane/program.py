@@ -21,7 +21,7 @@ from controlplane.http.log import log
 from controlplane.http.metrics import Metrics
 from controlplane.http.settings import Settings
 from controlplane.local import engine_at
-from controlplane.loop import Loop
+from controlplane.loop import Loop, runtime_of
 from controlplane.plan.recover import recover
 from controlplane.services.aicr.answers import Answers
 from controlplane.services.aicr.models import SCHEMAS
@@ -98,7 +98,8 @@ class Program:
         self.engine = engine_of(settings)
         self.tail = Tail(self.engine)
         self.credentials = self._credentials()
-        self._loop = Loop(self.engine, settings.runtime)
+        self._loop = Loop(self.engine, runtime_of(settings.runtime))
+        self.tail.listeners.append(self._loop.heard)
         self._tasks: list[asyncio.Task[None]] = []
         application = create_app(settings, self._services(), self.lifecycle, self._metrics)
         self.app: Any = application.asgi
