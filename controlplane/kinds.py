@@ -93,6 +93,8 @@ class Kind(NamedTuple):
     keeps_secrets: bool = True
     # What the reconciler should keep running, by name; None: nothing runs.
     instances: Callable[[Look], Mapping[str, Workload]] | None = None
+    # Where only some can have something running: how those are found among many that have ended.
+    live: Lookup | None = None
     # What to remember of a resource until the next pass; `instances` sees it as `memory`.
     scale: Callable[[Look], Any] | None = None
     # Whether a resource has ended, so that it goes.

@@ -130,8 +130,7 @@ class Reconciler:
             self._wish(kind, r, reader, loads.get(r.address, Load()))
             for kind in self._engine.kinds.values()
             if kind.instances is not None
-            for r in reader.resources(kind.path)
-            if r.spec is not None
+            for r in _live(reader, kind)
         ]
         found = [wish for wish in wishes if self._accepts(wish)]
         known = {wish.resource.address for wish in found}
@@ -276,6 +275,13 @@ class Reconciler:
             known = tx.get(wish.resource.address)
             if known is not None and known.revision == wish.resource.revision:
                 Changes(tx, kinds, _ACTOR).delete(known)
+
+
+def _live(reader: Reader, kind: Kind) -> list[Resource]:
+    """The resources of a kind for which something may run."""
+    if kind.live is not None:
+        return reader.find(kind.path, kind.live)
+    return [r for r in reader.resources(kind.path) if r.spec is not None]
 
 
 def _shown(instance: Instance, health: Health) -> dict[str, Any]:

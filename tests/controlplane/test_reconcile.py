@@ -10,7 +10,7 @@ import pytest
 
 from aicr.models import Model
 from controlplane.engine import Engine
-from controlplane.kinds import Kind, Look, Observation, table
+from controlplane.kinds import Kind, Look, Lookup, Observation, table
 from controlplane.phases import BROKEN, DEGRADED, IDLE, PENDING, READY
 from controlplane.queue.protocol import Load
 from controlplane.reconcile import LEASE, STARTED, Reconciler
@@ -286,7 +286,19 @@ def _done(seen: Observation) -> Mapping[str, Any]:
     return {**seen.status, "done": True, "why": reasons} if done else seen.status
 
 
-JOBS = table(Kind("test.jobs", Job, "End.", instances=_jobs, observed=_done))
+_OPEN = Lookup("open", "yes")
+
+JOBS = table(
+    Kind(
+        "test.jobs",
+        Job,
+        "End.",
+        lookups=lambda spec, status: () if status.get("done") else (_OPEN,),
+        live=_OPEN,
+        instances=_jobs,
+        observed=_done,
+    )
+)
 J = "test.jobs.a"
 
 
@@ -337,6 +349,18 @@ def test_it_is_started_once_whatever_happens(jobs: Engine) -> None:
     status = get(jobs, J).status
     assert status["done"]
     assert all("nobody knows" in why for why in status["why"])
+
+
+def test_those_that_have_ended_are_not_looked_at(jobs: Engine) -> None:
+    looked: list[str] = []
+    kinds = table(
+        JOBS["test.jobs"]._replace(instances=lambda look: looked.append("once more") or {})
+    )
+    done = Engine(jobs.store, kinds, jobs.vault)
+    known = get(jobs, J)
+    jobs.change_now(ME, lambda c: c.update(known, status={"done": True}))
+    Reconciler(done, Simulated()).run()
+    assert looked == []
 
 
 def test_what_was_changed_before_it_was_noted_is_not_started(jobs: Engine) -> None:
