@@ -18,16 +18,12 @@ from controlplane.services.nvcf import (
     queues,
     visible,
 )
-from controlplane.services.nvcf.calls import Answer, Call
 from controlplane.services.nvcf.deployment_models import GpuSpecification, GpuSpecificationUpdate
 from controlplane.services.nvcf.kinds import deployment_status
-from controlplane.services.nvcf.lookups import (
-    DEPLOYMENTS,
-    FUNCTIONS,
-    by_account,
-    by_deployment,
-)
+from controlplane.services.nvcf.lookups import DEPLOYMENTS, FUNCTIONS, by_deployment
 from controlplane.state.protocol import Json, Reader, Resource
+from controlplane.vendor.calls import Answer, Call
+from controlplane.vendor.lookups import by_account
 
 
 def _function(reader: Reader, call: Call) -> Resource:

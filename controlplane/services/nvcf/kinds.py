@@ -23,21 +23,23 @@ from controlplane.services.nvcf.lifecycle import ERROR, INACTIVE
 from controlplane.services.nvcf.lookups import (
     DEPLOYMENTS,
     FUNCTIONS,
-    TELEMETRIES,
-    TELEMETRY_FIELDS,
-    account_of,
-    by_account,
     by_deployment,
     by_function,
     by_name,
     by_party,
-    by_telemetry,
-    by_telemetry_id,
     by_version,
     parties,
 )
 from controlplane.services.nvcf.models import FunctionSpec
 from controlplane.state.protocol import Actor, Resource, Transaction
+from controlplane.vendor.lookups import (
+    TELEMETRIES,
+    TELEMETRY_FIELDS,
+    account_of,
+    by_account,
+    by_telemetry,
+    by_telemetry_id,
+)
 
 
 def derived(uid: str, what: str) -> str:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from controlplane.access import guard
 from controlplane.services.nvcf import answers, errors, visible
-from controlplane.services.nvcf.calls import Answer, Call
 from controlplane.services.nvcf.lifecycle import QUEUED
 from controlplane.state.protocol import Reader, Resource
+from controlplane.vendor.calls import Answer, Call
 
 
 def depth(reader: Reader, version: str) -> int:

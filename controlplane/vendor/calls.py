@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 from controlplane.access.credentials import Caller
 from controlplane.changes import Changes
 from controlplane.registries import THROW, Artifact
-from controlplane.services.nvcf.rows import Rows
 from controlplane.state.protocol import Reader
 from controlplane.vault import Vault
 
@@ -21,8 +20,8 @@ class Call(NamedTuple):
     options: Mapping[str, Any]
     body: Any
     vault: Vault
-    # Rows of lists as they were made before.
-    rows: Rows
+    # What the service keeps between requests: rows of lists as they were made before.
+    rows: Any = None
     # What happens to artifacts that the account cannot pull: throw or log.
     registry_check: str = THROW
 
