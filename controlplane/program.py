@@ -28,7 +28,7 @@ from controlplane.services.aicr.models import SCHEMAS
 from controlplane.services.aicr.requests import allowlists
 from controlplane.services.aicr.routes import routes
 from controlplane.services.gpus.service import service as gpu_service
-from controlplane.services.keys.routes import Trust
+from controlplane.services.keys.context import Trust
 from controlplane.services.keys.service import service as key_service
 from controlplane.services.ngc.service import service as ngc_service
 from controlplane.services.nvcf.service import context as nvcf_context
