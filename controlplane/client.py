@@ -25,11 +25,11 @@ from aicr.errors import (
     Unauthorized,
     Unavailable,
 )
-from controlplane.backend import Made, Wanted
 from controlplane.home import home
 from controlplane.plan.apply import Outcome
 from controlplane.plan.builder import State
 from controlplane.plan.definition import Plan, of_document
+from controlplane.planner import Asked, Made
 from controlplane.state.protocol import Meta, Resource
 
 TOKEN = "AICR_TOKEN"  # noqa: S105 (the name of a variable)
@@ -67,7 +67,7 @@ class Remote:
         self._host = split.hostname
         self._token = _token(split.hostname)
 
-    def plan(self, wanted: Wanted) -> Made:
+    def plan(self, asked: Asked) -> Made:
         documents = [
             {
                 "name": m.doc.file,
@@ -75,13 +75,13 @@ class Remote:
                 "positions": m.doc.positions,
                 "depth": m.depth,
             }
-            for m in wanted.manifests
+            for m in asked.manifests
         ]
         body = {
             "documents": documents,
-            "for": dict(wanted.criteria),
-            "secrets": dict(wanted.secrets),
-            "prune": wanted.options.prune,
+            "for": dict(asked.criteria),
+            "secrets": dict(asked.secrets),
+            "prune": asked.options.prune,
         }
         return self._planned(body)
 

@@ -14,12 +14,13 @@ import click
 
 from aicr.cli import output
 from aicr.errors import InvalidRequest
-from controlplane.backend import Backend, Local, Wanted
+from controlplane.backend import Backend, Local
 from controlplane.client import SERVER, Remote, is_here
 from controlplane.home import NOTHING
 from controlplane.home import STATE_VARIABLE as STATE
 from controlplane.plan.builder import Options
 from controlplane.plan.definition import Plan
+from controlplane.planner import Asked
 from controlplane.state.protocol import Actor
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -143,7 +144,7 @@ def criteria(asked: tuple[str, ...]) -> dict[str, str]:
     return found
 
 
-def wanted(path: str, asked: tuple[str, ...], prune: bool) -> Wanted:
+def wanted(path: str, asked: tuple[str, ...], prune: bool) -> Asked:
     """The manifests of a command, with the values of the secrets that they refer to."""
     from controlplane import documents, secretrefs
     from controlplane.compile import references
@@ -155,7 +156,7 @@ def wanted(path: str, asked: tuple[str, ...], prune: bool) -> Wanted:
     if any(word in source.data for source in sources for word in (b"env:", b"file:")):
         places = references(manifests, fields, KINDS)
     values = secretrefs.read(places, places.__getitem__)
-    return Wanted(manifests, fields, values, Options(prune))
+    return Asked(manifests, fields, values, Options(prune))
 
 
 def secrets_of(plan: Plan) -> dict[str, str]:
