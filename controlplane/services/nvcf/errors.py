@@ -6,6 +6,8 @@ say them as the vendor does.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from aicr.errors import AicrError, Conflict, InvalidRequest, NotFound
 from controlplane.http.problems import Problem, Refused
 
@@ -30,10 +32,6 @@ def not_a(kind: str, name: str) -> Problem:
     return Problem(400, f"{FAILED}: '{name}' is no {kind}")
 
 
-def no_account(account: str) -> NotFound:
-    return NotFound(f"Account '{account}': Not found")
-
-
 def no_function(function: str, account: str) -> NotFound:
     return NotFound(f"Function id '{function}': Not found in account '{account}'")
 
@@ -43,16 +41,21 @@ def no_version(function: str, version: str, account: str) -> NotFound:
     return NotFound(words)
 
 
+def _lacks(what: str) -> Callable[[str], NotFound]:
+    """Says that there is none of these with an id or name."""
+    return lambda which: NotFound(f"{what} '{which}': Not found")
+
+
+no_account = _lacks("Account")
+no_deployment_id = _lacks("Deployment id")
+no_specification = _lacks("GPU specification id")
+no_request = _lacks("Request id")
+no_model = _lacks("Model")
+no_client = _lacks("Client id")
+
+
 def no_deployment(version: str) -> NotFound:
     return NotFound(f"Function version id '{version}': No deployment found")
-
-
-def no_deployment_id(deployment: str) -> NotFound:
-    return NotFound(f"Deployment id '{deployment}': Not found")
-
-
-def no_specification(specification: str) -> NotFound:
-    return NotFound(f"GPU specification id '{specification}': Not found")
 
 
 def no_queue(function: str) -> NotFound:
@@ -61,18 +64,6 @@ def no_queue(function: str) -> NotFound:
 
 def no_telemetry(telemetry: str, account: str) -> NotFound:
     return NotFound(f"Telemetry id '{telemetry}': Not found in account '{account}'")
-
-
-def no_request(request: str) -> NotFound:
-    return NotFound(f"Request id '{request}': Not found")
-
-
-def no_model(model: str) -> NotFound:
-    return NotFound(f"Model '{model}': Not found")
-
-
-def no_client(client: str) -> NotFound:
-    return NotFound(f"Client id '{client}': Not found")
 
 
 def public(function: str) -> InvalidRequest:
