@@ -60,12 +60,9 @@ class Remote:
     """Raises what the server says, as the same errors that the engine raises here."""
 
     def __init__(self, server: str) -> None:
-        split = urlsplit(server)
-        if split.scheme not in ("http", "https") or not split.hostname:
-            raise InvalidRequest(f"{server} is no URL of a server: http://HOST:PORT (--server)")
+        self._host = host_of(server)
         self._server = server.rstrip("/")
-        self._host = split.hostname
-        self._token = _token(split.hostname)
+        self._token = _token(self._host)
 
     def plan(self, asked: Asked) -> Made:
         documents = [
@@ -192,6 +189,19 @@ def _token(host: str) -> str:
     if not _HEADER.fullmatch(given):
         raise InvalidRequest(f"{TOKEN} must be visible ASCII characters without blanks")
     return given or (home().known_token() if is_here(host) else "")
+
+
+def host_of(server: str, said: str = "--server") -> str:
+    """The host in the URL of a server. Raises InvalidRequest for what is no such URL, naming where
+    it was said."""
+    try:
+        split = urlsplit(server)
+        host, _ = split.hostname, split.port
+    except ValueError:  # brackets that do not match, or a port that is none
+        host = None
+    if host is None or split.scheme not in ("http", "https"):
+        raise InvalidRequest(f"{server} is no URL of a server: http://HOST:PORT ({said})")
+    return host
 
 
 def is_here(host: str) -> bool:

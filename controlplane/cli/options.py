@@ -8,14 +8,13 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple, TypeVar
-from urllib.parse import urlsplit
 
 import click
 
 from aicr.cli import output
 from aicr.errors import InvalidRequest
 from controlplane.backend import Backend, Local
-from controlplane.client import SERVER, Remote, is_here
+from controlplane.client import SERVER, Remote, host_of, is_here
 from controlplane.home import NOTHING
 from controlplane.home import STATE_VARIABLE as STATE
 from controlplane.plan.builder import Options
@@ -117,9 +116,9 @@ def backend(place: Place, make: str = NOTHING) -> Iterator[Backend]:
 
 def note_here(state: str | None) -> None:
     """Say that a command works on this host when AICR_SERVER names another: somebody who set that
-    may mean the server there."""
+    may mean the server there. Raises InvalidRequest when it names none."""
     server = os.environ.get(SERVER)
-    if server and not state and not is_here(urlsplit(server).hostname or ""):
+    if server and not state and not is_here(host_of(server, SERVER)):
         output.warn([f"this is the state of this host: {SERVER} does not count here (--state)"])
 
 
