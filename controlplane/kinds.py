@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic import BaseModel
 
@@ -12,6 +12,9 @@ from aicr.errors import Conflict
 from controlplane.address import parse
 from controlplane.queue.protocol import Load
 from controlplane.runtime.workload import Workload
+
+if TYPE_CHECKING:  # the protocol of the store is in words of this module
+    from controlplane.state.protocol import Reader, Resource, Transaction
 
 Spec = Mapping[str, Any]
 
@@ -38,7 +41,7 @@ class Making(NamedTuple):
     before: Spec
     secrets: Mapping[str, str]
     now: str
-    reader: Any
+    reader: Reader
     # The status of what this replaces; {} when nothing is replaced.
     replaced: Spec = MappingProxyType({})
 
@@ -106,7 +109,7 @@ class Kind(NamedTuple):
     observed: Callable[[Observation], Spec] | None = None
     # What a change of a resource of this kind does to others, in the same transaction: called with
     # the transaction, all kinds, the resource, and whether it is there now.
-    after: Callable[[Any, Mapping[str, Kind], Any, bool], None] | None = None
+    after: Callable[[Transaction, Mapping[str, Kind], Resource, bool], None] | None = None
 
 
 Kinds = Mapping[str, Kind]

@@ -28,7 +28,7 @@ from controlplane.services.aicr.models import SCHEMAS
 from controlplane.services.aicr.requests import allowlists
 from controlplane.services.aicr.routes import routes
 from controlplane.services.gpus.service import service as gpu_service
-from controlplane.services.keys.routes import Trust
+from controlplane.services.keys.context import Trust
 from controlplane.services.keys.service import service as key_service
 from controlplane.services.ngc.service import service as ngc_service
 from controlplane.services.nvcf.service import context as nvcf_context
@@ -53,13 +53,17 @@ def load(settings: Settings) -> tuple[Catalog, dict[str, list[str]]]:
     return catalog, allowlists(catalog, settings.allowed)
 
 
-def prepare(settings: Settings) -> None:
-    """Make what is not there yet, once, before there are workers: the home, the schema, the first
-    account, and an end for what a crash left. Raises AicrError."""
+def announce(settings: Settings) -> None:
+    """Say what whoever starts a server with these settings should know."""
     if settings.workers > 1 and is_file(settings.state) and warning():
         log("warn", warning())
     if not settings.registry_live:
         log("info", "registries are not asked for artifacts: AICR_REGISTRY_LIVE=on does that")
+
+
+def prepare(settings: Settings) -> None:
+    """Make what is not there yet, once, before there are workers: the home, the schema, the first
+    account, and an end for what a crash left. Raises AicrError."""
     engine = engine_of(settings)
     try:
         bootstrap.prepare(engine)
@@ -87,8 +91,8 @@ def engine_of(settings: Settings) -> Engine:
 
 
 class Program:
-    """Raises AicrError when there is no catalog or no store to start with, or an allowlist names no
-    value."""
+    """What `prepare` has made ready. Raises AicrError when there is no catalog or no store to start
+    with, or an allowlist names no value."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -136,7 +140,6 @@ class Program:
         token = home_of(self.settings).token()
         local = {hashlib.sha256(token.encode()).digest()}
         found = Credentials(self.engine, bootstrap.prepare(self.engine), local)
-        _declare(self.engine, self.settings)
         self.tail.listeners.append(found.heard)
         self.engine.on_change = self.tail.wake
         return found

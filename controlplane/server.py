@@ -81,10 +81,11 @@ class _Gunicorn(BaseApplication):  # type: ignore[misc]
 
 def serve(settings: Settings) -> None:
     """Serve until a signal ends it. Raises AicrError when the settings or the catalog are wrong."""
-    from controlplane.program import load, prepare
+    from controlplane.program import announce, load, prepare
 
     set_level(settings.log_level)
     # What cannot start says so here, once, and not from every worker.
     load(settings)
+    announce(settings)
     prepare(settings)
     _Gunicorn(settings).run()

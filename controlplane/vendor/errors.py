@@ -6,6 +6,8 @@ say them as the vendor does.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from aicr.errors import AicrError, Conflict, InvalidRequest, NotFound
 from controlplane.http.problems import Problem, Refused
 
@@ -30,8 +32,12 @@ def not_a(kind: str, name: str) -> Problem:
     return Problem(400, f"{FAILED}: '{name}' is no {kind}")
 
 
-def no_account(account: str) -> NotFound:
-    return NotFound(f"Account '{account}': Not found")
+def lacks(what: str) -> Callable[[str], NotFound]:
+    """Says that there is none of these with an id or name."""
+    return lambda which: NotFound(f"{what} '{which}': Not found")
+
+
+no_account = lacks("Account")
 
 
 def no_telemetry(telemetry: str, account: str) -> NotFound:

@@ -19,32 +19,19 @@ def no_version(function: str, version: str, account: str) -> NotFound:
     return NotFound(words)
 
 
+no_deployment_id = vendor.lacks("Deployment id")
+no_specification = vendor.lacks("GPU specification id")
+no_request = vendor.lacks("Request id")
+no_model = vendor.lacks("Model")
+no_client = vendor.lacks("Client id")
+
+
 def no_deployment(version: str) -> NotFound:
     return NotFound(f"Function version id '{version}': No deployment found")
 
 
-def no_deployment_id(deployment: str) -> NotFound:
-    return NotFound(f"Deployment id '{deployment}': Not found")
-
-
-def no_specification(specification: str) -> NotFound:
-    return NotFound(f"GPU specification id '{specification}': Not found")
-
-
 def no_queue(function: str) -> NotFound:
     return NotFound(f"Queue of function '{function}' not found: it is likely not deployed")
-
-
-def no_request(request: str) -> NotFound:
-    return NotFound(f"Request id '{request}': Not found")
-
-
-def no_model(model: str) -> NotFound:
-    return NotFound(f"Model '{model}': Not found")
-
-
-def no_client(client: str) -> NotFound:
-    return NotFound(f"Client id '{client}': Not found")
 
 
 def public(function: str) -> InvalidRequest:

@@ -84,6 +84,7 @@ def _function_id(making: Making) -> str:
     sibling = making.spec.get("versionOf")
     if sibling is not None:
         found = making.reader.get(f"{FUNCTIONS}.{sibling}")
+        assert found is not None  # noqa: S101 (a reference: the plan made it before)
         return str(found.status["functionId"])
     return str(making.replaced.get("functionId") or derived(making.uid, "function"))
 
