@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from aicr.errors import InvalidRequest
 from controlplane import clusters, oci, registries
@@ -175,8 +175,17 @@ def _reached(spec: Spec) -> dict[str, Any]:
 # --------------------------------------------------------------------------- deployments
 
 
-def deployment(reader: Reader, spec: Spec, *, new: bool, mode: str = registries.THROW) -> Resource:
-    """The function that a deployment is to deploy."""
+class Deployable(NamedTuple):
+    """A function that can be deployed, and the cluster groups that are offered for it."""
+
+    function: Resource
+    groups: list[clusters.Group]
+
+
+def deployment(
+    reader: Reader, spec: Spec, *, new: bool, mode: str = registries.THROW
+) -> Deployable:
+    """The function that a deployment is to deploy, and where it can go."""
     name = spec["function"]
     found = reader.get(f"{FUNCTIONS}.{name}")
     if found is None or found.spec is None or not found.status:
@@ -184,10 +193,10 @@ def deployment(reader: Reader, spec: Spec, *, new: bool, mode: str = registries.
     if new:
         gate(reader, found)
     fits(found.spec, spec["deploymentSpecifications"])
-    offered(reader, found.spec, spec["deploymentSpecifications"])
+    groups = offered(reader, found.spec, spec["deploymentSpecifications"])
     if new:
         pullable(reader, found.spec, mode)
-    return found
+    return Deployable(found, groups)
 
 
 def gate(reader: Reader, found: Resource) -> None:
@@ -212,14 +221,22 @@ def fits(function_spec: Spec, specifications: list[Spec]) -> None:
             raise errors.bad(f"{field} is for functions with a helmChart")
 
 
-def offered(reader: Reader, function_spec: Spec, specifications: list[Spec]) -> None:
-    """Every specification asks for what a cluster group of the account has."""
+def groups_for(reader: Reader, function_spec: Spec) -> list[clusters.Group]:
+    """The cluster groups that a function can be deployed to."""
     usage = clusters.CONTAINER if function_spec.get("containerImage") else clusters.DEFAULT
-    groups = clusters.offers(reader, account_of(function_spec), usage)
+    return clusters.offers(reader, account_of(function_spec), usage)
+
+
+def offered(
+    reader: Reader, function_spec: Spec, specifications: list[Spec]
+) -> list[clusters.Group]:
+    """Every specification asks for what a cluster group of the account has; those groups."""
+    groups = groups_for(reader, function_spec)
     if not groups:
         raise errors.bad(f"No cluster groups for account '{account_of(function_spec)}'")
     for gpu in specifications:
         _offered(groups, gpu)
+    return groups
 
 
 def _offered(groups: list[clusters.Group], asked: Spec) -> None:

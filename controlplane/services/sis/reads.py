@@ -72,7 +72,8 @@ def rows(reader: Reader, account: str, filter_: Filter) -> list[Row]:
 
 def _all(reader: Reader, account: str, usage_: str) -> Iterator[Row]:
     for group in clusters.offers(reader, account, usage_):
-        for cluster in group.clusters:
+        for offered in group.clusters:
+            cluster = clusters.in_use(reader, offered)
             for gpu in cluster.gpus:
                 for type_ in gpu.instance_types:
                     yield Row(cluster, gpu, type_)
