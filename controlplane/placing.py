@@ -173,3 +173,38 @@ def _added(before: list[Placed], new: Iterable[Placed]) -> list[Placed]:
 
 def _same(a: Json, b: Json) -> bool:
     return all(a[k] == b[k] for k in a if k != "instances")
+
+
+# --------------------------------------------------------------------------- what became of them
+
+
+class Share(NamedTuple):
+    """A placement, and how many of its instances run; the others are still to come."""
+
+    placed: Json
+    active: int
+
+    @property
+    def pending(self) -> int:
+        return int(self.placed["instances"]) - self.active
+
+
+def shares(status: Json) -> Iterator[Share]:
+    """The placements of a status with what runs of them: those that came first run first."""
+    running = _running(status)
+    for p in status.get("placements", ()):
+        active = min(p["instances"], running.get(_of(p), 0))
+        running[_of(p)] = running.get(_of(p), 0) - active
+        yield Share(p, active)
+
+
+def _running(status: Json) -> dict[str, int]:
+    """How many instances run, by the ids of GPU specifications; their names begin with the index of
+    theirs."""
+    found: dict[str, int] = {}
+    ids = status.get("gpuSpecificationIds", ())
+    for instance in status.get("instances", ()):
+        if instance["state"] == "RUNNING":
+            id_ = ids[int(instance["name"].partition(".")[0])]
+            found[id_] = found.get(id_, 0) + 1
+    return found
