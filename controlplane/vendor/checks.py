@@ -113,14 +113,20 @@ def malformed(artifact: Artifact) -> str:
 # --------------------------------------------------------------------------- clusters
 
 
-def offered(reader: Reader, spec: Spec, specifications: Iterable[Spec]) -> None:
-    """Every specification asks for what a cluster group of the account has."""
+def groups_for(reader: Reader, spec: Spec) -> list[clusters.Group]:
+    """The cluster groups that a function or task can go to."""
     usage = clusters.CONTAINER if spec.get("containerImage") else clusters.DEFAULT
-    groups = clusters.offers(reader, account_of(spec), usage)
+    return clusters.offers(reader, account_of(spec), usage)
+
+
+def offered(reader: Reader, spec: Spec, specifications: Iterable[Spec]) -> list[clusters.Group]:
+    """Every specification asks for what a cluster group of the account has; those groups."""
+    groups = groups_for(reader, spec)
     if not groups:
         raise errors.bad(f"No cluster groups for account '{account_of(spec)}'")
     for gpu in specifications:
         _offered(groups, gpu)
+    return groups
 
 
 def _offered(groups: list[clusters.Group], asked: Spec) -> None:

@@ -5,9 +5,9 @@ Raises the engine's errors: InvalidRequest, or NotFound.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
-from controlplane import registries
+from controlplane import clusters, registries
 from controlplane.access.kinds import ACCOUNTS
 from controlplane.kinds import Spec
 from controlplane.services.nvcf import errors, lifecycle
@@ -20,6 +20,7 @@ LLM = "LLM"
 # What is the same for tasks.
 account, offered, pullable = shared.account, shared.offered, shared.pullable
 artifacts, telemetries = shared.artifacts, shared.telemetries
+groups_for = shared.groups_for
 telemetry_name = shared.telemetry_name
 
 
@@ -78,8 +79,17 @@ def _reached(spec: Spec) -> dict[str, Any]:
 # --------------------------------------------------------------------------- deployments
 
 
-def deployment(reader: Reader, spec: Spec, *, new: bool, mode: str = registries.THROW) -> Resource:
-    """The function that a deployment is to deploy."""
+class Deployable(NamedTuple):
+    """A function that can be deployed, and the cluster groups that are offered for it."""
+
+    function: Resource
+    groups: list[clusters.Group]
+
+
+def deployment(
+    reader: Reader, spec: Spec, *, new: bool, mode: str = registries.THROW
+) -> Deployable:
+    """The function that a deployment is to deploy, and where it can go."""
     name = spec["function"]
     found = reader.get(f"{FUNCTIONS}.{name}")
     if found is None or found.spec is None or not found.status:
@@ -87,10 +97,10 @@ def deployment(reader: Reader, spec: Spec, *, new: bool, mode: str = registries.
     if new:
         gate(reader, found)
     fits(found.spec, spec["deploymentSpecifications"])
-    offered(reader, found.spec, spec["deploymentSpecifications"])
+    groups = offered(reader, found.spec, spec["deploymentSpecifications"])
     if new:
         pullable(reader, found.spec, mode)
-    return found
+    return Deployable(found, groups)
 
 
 def gate(reader: Reader, found: Resource) -> None:

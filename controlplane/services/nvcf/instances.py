@@ -75,6 +75,16 @@ def _numbers(target: int, alive: Mapping[int, str]) -> list[int]:
     return sorted([*kept, *islice(fresh, steps.create)])
 
 
+def number(spec: Spec, status: Spec, index: int) -> int:
+    """How many instances of a GPU specification should run: as many as `wanted` names, which may
+    be far too many to name them."""
+    gpu = spec["deploymentSpecifications"][index]
+    states = list(_alive(status, index).values())
+    running, starting = states.count(RUNNING), states.count(STARTING)
+    steps = lifecycle.scaling(gpu["minInstances"], gpu["maxInstances"], running, starting)
+    return running + starting - steps.terminate + steps.create
+
+
 def observed(seen: Observation) -> Spec:
     """The status after a look at the instances (5.7)."""
     before = seen.status
@@ -88,6 +98,7 @@ def observed(seen: Observation) -> Spec:
     if errors:
         found["healthInfo"] = errors
     if state == ERROR:
+        found.pop("placements", None)
         return {**found, "lastUpdatedAt": seen.now}
     if seen.instances:
         known = {i["id"]: i for i in before.get("instances", ())}

@@ -7,8 +7,8 @@ from controlplane.kinds import Look, Spec
 from controlplane.plan.effects import secret_name
 from controlplane.runtime.workload import Probe, Workload
 from controlplane.services.nvcf import answers
-from controlplane.services.nvcf.lookups import account_of
 from controlplane.state.protocol import Resource
+from controlplane.vendor.lookups import account_of
 
 PORT = answers.HEALTH_PORT
 # What runs models that come without a container.
