@@ -5,6 +5,7 @@
     keys/ring.json    keys that secrets are encrypted with
     keys/lock         held by who changes them
     admin.token       the bearer of the commands on this host
+    assets/           the bytes of assets, by their ids
 
 Directories have mode 0700 and files 0600, whatever the umask.
 """
@@ -26,7 +27,7 @@ STATE_VARIABLE = "AICR_STATE"
 # Which states a command may make: what is named may be misspelt, and an empty state in its place
 # would be shown as one in which all is well.
 NOTHING, DEFAULT, ANY = "nothing", "default", "any"
-STATE, RING, TOKEN = "state.db", "keys/ring.json", "admin.token"
+STATE, RING, TOKEN, ASSETS = "state.db", "keys/ring.json", "admin.token", "assets"
 _RING_LOCK = "keys/lock"
 _TOKEN_BYTES = 32
 
@@ -41,6 +42,11 @@ class Home:
     def state(self) -> str:
         """Where the state is when nobody says otherwise."""
         return self._in(STATE)
+
+    @property
+    def assets(self) -> str:
+        """The directory of the bytes of assets."""
+        return self._in(ASSETS)
 
     @property
     def ring(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import time
 from contextlib import suppress
 from typing import Any
 
@@ -13,6 +14,7 @@ from aicr.errors import AicrError
 from controlplane.access import bootstrap
 from controlplane.access.credentials import Credentials
 from controlplane.artifacts import Live
+from controlplane.assets import Files
 from controlplane.engine import Engine
 from controlplane.home import Home, home
 from controlplane.http.app import Service, create_app
@@ -31,6 +33,8 @@ from controlplane.services.gpus.service import service as gpu_service
 from controlplane.services.keys.context import Trust
 from controlplane.services.keys.service import service as key_service
 from controlplane.services.ngc.service import service as ngc_service
+from controlplane.services.nvcf.asset_routes import Context as AssetContext
+from controlplane.services.nvcf.asset_routes import service as asset_service
 from controlplane.services.nvcf.service import context as nvcf_context
 from controlplane.services.nvcf.service import service as nvcf_service
 from controlplane.services.nvct.service import service as task_service
@@ -71,6 +75,7 @@ def prepare(settings: Settings) -> None:
         for digest in recover(engine):
             log("warn", "a plan was interrupted", plan=digest)
         home_of(settings).token()
+        Files(home_of(settings).assets).sweep(time.time())
     finally:
         engine.store.close()
 
@@ -127,9 +132,13 @@ class Program:
         registries = registry_service(self.engine, self.credentials, live)
         of_nvcf = nvcf_context(self.engine, self.credentials, live, mode)
         nvcf = nvcf_service(of_nvcf)
+        files = Files(home_of(self.settings).assets)
+        assets = asset_service(
+            AssetContext(self.engine, self.credentials, files, self.settings.max_asset)
+        )
         tasks = task_service(self.credentials)
         ngc = ngc_service(self.credentials, of_nvcf, registries.routes, self.settings.org)
-        return [aicr, plans, keys, sis, gpus, registries, nvcf, tasks, ngc]
+        return [aicr, plans, keys, sis, gpus, registries, assets, nvcf, tasks, ngc]
 
     def _live(self) -> Live | None:
         """Whoever asks registries themselves, where that is wanted."""

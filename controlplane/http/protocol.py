@@ -25,6 +25,8 @@ _HEADERS = (
 MAX_HEAD_BYTES = 64 * 1024
 # For a whole message, from the connection or its first byte to its last.
 MESSAGE_SECONDS = 60
+# Bodies below these paths are files, which have as long as the URLs that lead there are good.
+FILES, FILE_SECONDS = (b"/v2/nvcf/asset-content/",), 3600
 
 
 class Protocol(HttpToolsProtocol):
@@ -70,6 +72,8 @@ class Protocol(HttpToolsProtocol):
         # ASGI wants text: bytes that are none would fail where nobody can answer.
         self.url.decode("ascii")
         self._in_head = False
+        if self.url.startswith(FILES):
+            self._wait(FILE_SECONDS)
         super().on_headers_complete()
         # Falcon waits for the first event before it looks at anything; a body that is too large
         # is to be refused before any of it has come, so the first event is an empty part.
@@ -92,9 +96,9 @@ class Protocol(HttpToolsProtocol):
             return False
         return self._in_head or bool(cycle.response_started)
 
-    def _wait(self) -> None:
+    def _wait(self, seconds: float = MESSAGE_SECONDS) -> None:
         self._arrived()
-        self._deadline = self.loop.call_later(MESSAGE_SECONDS, self.transport.close)
+        self._deadline = self.loop.call_later(seconds, self.transport.close)
 
     def _arrived(self) -> None:
         if self._deadline is not None:

@@ -32,6 +32,8 @@ class Settings(NamedTuple):
     trust_loopback: bool = True
     allowed_hosts: tuple[str, ...] = ()
     max_body: int = 10 * 1024 * 1024
+    # Of one asset, which is a file and never in memory.
+    max_asset: int = 5 * 1024 * 1024 * 1024
     cache_bytes: int = 64 * 1024 * 1024
     data: str = ""
     # Where keys and credentials are (empty: ~/.aicr), where the state is (empty: there), and what
@@ -167,6 +169,7 @@ VARIABLES = {
     "AICR_TRUST_LOOPBACK": _Variable("trust_loopback", _switch),
     "AICR_ALLOWED_HOSTS": _Variable("allowed_hosts", lambda text: _words(text.lower())),
     "AICR_MAX_BODY_BYTES": _Variable("max_body", _positive),
+    "AICR_MAX_ASSET_BYTES": _Variable("max_asset", _positive),
     "AICR_CACHE_BYTES": _Variable("cache_bytes", _positive),
     "AICR_DATA": _Variable("data", str.strip),
     "AICR_HOME": _Variable("home", str.strip),

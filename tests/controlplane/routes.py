@@ -114,6 +114,12 @@ GPUS = {
     "/v2/nvcf/accounts/{ncaId}/clusterGroups": ("GET",),
     "/v2/nvcf/supportedGpus": ("GET",),
 }
+ASSETS: dict[str, tuple[str, ...]] = {
+    "/v2/nvcf/assets": ("GET", "POST"),
+    "/v2/nvcf/assets/{assetId}": ("GET", "DELETE"),
+    "/v2/nvcf/assets/{assetId}/content-redirect": ("GET",),
+    "/v2/nvcf/asset-content/{assetId}": ("GET", "PUT"),
+}
 _OF_ORGS = {
     **{f"/nvcf/{path}": methods for path, methods in _FUNCTIONS.items()},
     "/nvcf/deployments": ("GET",),
@@ -156,6 +162,6 @@ NGC: dict[str, tuple[str, ...]] = {
         for path in _CATALOG
     },
 }
-ALL = {**AICR, **PLANS, **KEYS, **SIS, **REGISTRIES, **GPUS, **NVCF, **NGC}
+ALL = {**AICR, **PLANS, **KEYS, **SIS, **REGISTRIES, **GPUS, **ASSETS, **NVCF, **NGC}
 # Answers without an end.
 STREAMS = ("/v1/events",)

@@ -7,6 +7,7 @@ from typing import Any
 
 from controlplane.access.kinds import ACCOUNTS, CLIENTS
 from controlplane.address import NAME_PATTERN
+from controlplane.assets import ASSETS
 from controlplane.changes import Changes
 from controlplane.registries import CREDENTIALS
 from controlplane.services.nvcf import answers, checks, compile, errors  # noqa: A004
@@ -62,7 +63,7 @@ def delete(changes: Changes, call: Call) -> Answer:
     """Raises InvalidRequest while something belongs to it."""
     name = call.ids["ncaId"]
     found = checks.account(changes.tx, name)
-    for kind in (FUNCTIONS, TELEMETRIES, CREDENTIALS):
+    for kind in (FUNCTIONS, TELEMETRIES, CREDENTIALS, ASSETS):
         if changes.tx.find(kind, by_account(name)):
             raise errors.bad(f"Account '{name}' still has {kind}")
     changes.delete(found)

@@ -38,6 +38,7 @@ GOOD = [
     ("AICR_TRUST_LOOPBACK", "on", "trust_loopback", True),
     ("AICR_ALLOWED_HOSTS", "A.example,[::1]", "allowed_hosts", ("a.example", "[::1]")),
     ("AICR_MAX_BODY_BYTES", "1000", "max_body", 1000),
+    ("AICR_MAX_ASSET_BYTES", "1000", "max_asset", 1000),
     ("AICR_CACHE_BYTES", "1", "cache_bytes", 1),
     ("AICR_DATA", "/data", "data", "/data"),
     ("AICR_HOME", " /home ", "home", "/home"),
