@@ -112,6 +112,7 @@ REGISTRIES = {
 GPUS = {
     "/v2/nvcf/clusterGroups": ("GET",),
     "/v2/nvcf/accounts/{ncaId}/clusterGroups": ("GET",),
+    "/v2/nvcf/accounts/{ncaId}/usage/gpus": ("GET",),
     "/v2/nvcf/supportedGpus": ("GET",),
 }
 ASSETS: dict[str, tuple[str, ...]] = {

@@ -40,7 +40,7 @@ def _says(model: type[BaseModel]) -> dict[str, Any]:
 
 
 def _operation(summary: str, success: dict[str, Any], *parameters: Any, **more: Any) -> Any:
-    problem = {"schema": {"$ref": "#/components/schemas/NvcfProblem"}}
+    problem = {"schema": {"$ref": "#/components/schemas/VendorProblem"}}
     content = {"application/problem+json": problem}
     said = {s: {"description": text, "content": content} for s, text in _PROBLEMS.items()}
     unauthorized = {"401": {"description": "There is no valid bearer."}}
