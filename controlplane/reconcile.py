@@ -149,7 +149,7 @@ class Reconciler:
             look = look._replace(memory=self._memories[r.address])
         named = kind.instances(look) if kind.instances else {}
         wanted = [Wanted(_instance(r, n, w), w) for n, w in named.items()]
-        return Wish(r, kind, wanted, kind.over is not None and kind.over(look))
+        return Wish(r, kind, wanted, kind.over is not None and not r.protected and kind.over(look))
 
     # ------------------------------------------------------------------ acting
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -167,9 +168,24 @@ def _deployed(making: Making, function: Resource, given: Iterable[str]) -> dict[
     }
 
 
+def _replace(tx: Transaction, kinds: Kinds, deployment: Resource) -> None:
+    """Place as many instances as there are; those that are placed stay where they are."""
+    spec, status = deployment.spec or {}, deployment.status
+    function = tx.get(f"{FUNCTIONS}.{spec['function']}")
+    if function is None or status["status"] in (ERROR, INACTIVE):
+        return
+    offers = partial(checks.groups_for, tx, function.spec or {})
+    found = placed(tx, spec, status, offers)
+    if found != status:
+        observe(tx, kinds, deployment, found)
+
+
 def _after_deployment(tx: Transaction, kinds: Kinds, deployment: Resource, there: bool) -> None:
-    """Put the state of a deployment on its function."""
+    """Put the state of a deployment on its function, and what runs beyond its minimum on clusters:
+    how much that is only the reconciler knows."""
     spec = deployment.spec or {}
+    if there and "gpuSpecificationIds" in deployment.status:
+        _replace(tx, kinds, deployment)
     found = tx.get(f"{FUNCTIONS}.{spec.get('function')}")
     if found is None or not found.status:
         return
@@ -233,7 +249,7 @@ KINDS = table(
         status=deployment_status,
         scale=instances.scaled,
         instances=instances.wanted,
-        over=instances.drained,
+        over=instances.over,
         observed=instances.observed,
         after=_after_deployment,
     ),
