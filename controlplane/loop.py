@@ -12,6 +12,7 @@ from controlplane.http.log import log
 from controlplane.kinds import kind_of
 from controlplane.plan.recover import recover
 from controlplane.reconcile import Loads, Reconciler
+from controlplane.runtime.process import Process
 from controlplane.runtime.protocol import Runtime
 from controlplane.runtime.simulated import Simulated
 from controlplane.services.keys.work import sweep
@@ -28,8 +29,11 @@ EVENTS_KEPT = 100_000
 _SLACK = 10_000
 
 
-def runtime_of(name: str) -> Runtime | None:
-    """The runtime of a setting; None when nothing is to run."""
+def runtime_of(name: str, home: str = "", images: str = "") -> Runtime | None:
+    """The runtime of a setting; None when nothing is to run. For `process`: AICR_HOME, and where
+    its image map is."""
+    if name == "process":
+        return Process(home, images)
     return Simulated() if name == "simulated" else None
 
 

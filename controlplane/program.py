@@ -107,7 +107,8 @@ class Program:
         self.engine = engine_of(settings)
         self.tail = Tail(self.engine)
         self.credentials = self._credentials()
-        self._loop = Loop(self.engine, runtime_of(settings.runtime))
+        self.runtime = runtime_of(settings.runtime, home_of(settings).path, settings.images)
+        self._loop = Loop(self.engine, self.runtime)
         self.tail.listeners.append(self._loop.heard)
         self._tasks: list[asyncio.Task[None]] = []
         application = create_app(settings, self._services(), self.lifecycle, self._metrics)

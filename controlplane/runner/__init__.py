@@ -1,0 +1,1 @@
+"""The runner: the process that instances run under, outside of all web workers."""
