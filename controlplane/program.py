@@ -168,6 +168,7 @@ class Program:
         for task in self._tasks:
             with suppress(asyncio.CancelledError):
                 await task
+        self._metrics.flush()
         await asyncio.to_thread(self._loop.end)
         await asyncio.to_thread(self.engine.store.close)
 

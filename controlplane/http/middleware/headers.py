@@ -6,7 +6,7 @@ response object would have to look at each of them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Iterable, Mapping
 from typing import Any
 
 from controlplane.http.encoded import KEY
@@ -36,9 +36,11 @@ class Headers:
         policy = self._pages.get(scope["path"])
         more: Iterable[Any] = self._standard if policy is None else [*_STANDARD, *policy]
 
-        async def send_with(message: Any) -> None:
+        # Hands on what `send` returns: to await it in a coroutine of its own would cost one more.
+        def send_with(message: Any) -> Awaitable[None]:
             if message["type"] == "http.response.start":
                 message["headers"] = [*message["headers"], *scope.get(KEY, ()), *more]
-            await send(message)
+            sent: Awaitable[None] = send(message)
+            return sent
 
         await self._app(scope, receive, send_with)
