@@ -33,6 +33,7 @@ from controlplane.services.keys.service import service as key_service
 from controlplane.services.ngc.service import service as ngc_service
 from controlplane.services.nvcf.service import context as nvcf_context
 from controlplane.services.nvcf.service import service as nvcf_service
+from controlplane.services.nvct.service import context as task_context
 from controlplane.services.nvct.service import service as task_service
 from controlplane.services.plans import models as plan_models
 from controlplane.services.plans import routes as plan_routes
@@ -127,8 +128,9 @@ class Program:
         registries = registry_service(self.engine, self.credentials, live)
         of_nvcf = nvcf_context(self.engine, self.credentials, live, mode)
         nvcf = nvcf_service(of_nvcf)
-        tasks = task_service(self.credentials)
-        ngc = ngc_service(self.credentials, of_nvcf, registries.routes, self.settings.org)
+        of_nvct = task_context(self.engine, self.credentials, live, mode)
+        tasks = task_service(of_nvct)
+        ngc = ngc_service(self.credentials, of_nvcf, of_nvct, registries.routes, self.settings.org)
         return [aicr, plans, keys, sis, gpus, registries, nvcf, tasks, ngc]
 
     def _live(self) -> Live | None:

@@ -67,7 +67,8 @@ def decide(
 
 def in_order(waiting: Iterable[Request], now: float, patience: float = PATIENCE) -> list[Request]:
     """Those who wait as they are served: who waited too long by time alone."""
-    late, others = [], []
+    late: list[Request] = []
+    others: list[Request] = []
     for request in waiting:
         (late if _is_late(request, now, patience) else others).append(request)
     late.sort(key=lambda r: (r.since, r.id))

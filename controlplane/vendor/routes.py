@@ -111,6 +111,8 @@ async def _answered(
 
 async def _said(context: Context, endpoint: Endpoint, call: Call) -> bytes | None:
     """The answer of a read; the one that was given before, if nothing has changed since."""
+    if call.body is not None:
+        return await context.engine.read(lambda reader: _encoded(_read(reader, endpoint, call)))
     who = call.caller
     about = (*call.ids.values(), *call.options.values())
     asked = (endpoint.path, about, who.account, who.scopes, who.grants)
