@@ -7,6 +7,7 @@ from controlplane.kinds import Kind
 from controlplane.services.aicr import kinds as aicr
 from controlplane.services.nvcf import assets
 from controlplane.services.nvcf import kinds as nvcf
+from controlplane.services.nvct import kinds as nvct
 from controlplane.services.registries import kinds as registries
 from controlplane.services.sis import kinds as sis
 
@@ -15,6 +16,7 @@ KINDS: dict[str, Kind] = {
     **aicr.KINDS,
     **nvcf.KINDS,
     **assets.KINDS,
+    **nvct.KINDS,
     **sis.KINDS,
     **registries.KINDS,
 }

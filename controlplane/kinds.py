@@ -64,12 +64,13 @@ class Look(NamedTuple):
 
 class Observation(NamedTuple):
     """What the reconciler saw of a resource: its spec and status, and of each instance that should
-    run its name, id, state and reason."""
+    run its name, id, state and reason. `report` is what its instances say of themselves."""
 
     spec: Spec
     status: Spec
     instances: tuple[Spec, ...]
     now: str
+    report: Spec = MappingProxyType({})
 
 
 class Kind(NamedTuple):

@@ -37,6 +37,7 @@ from controlplane.services.nvcf.asset_routes import Context as AssetContext
 from controlplane.services.nvcf.asset_routes import service as asset_service
 from controlplane.services.nvcf.service import context as nvcf_context
 from controlplane.services.nvcf.service import service as nvcf_service
+from controlplane.services.nvct.service import context as task_context
 from controlplane.services.nvct.service import service as task_service
 from controlplane.services.plans import models as plan_models
 from controlplane.services.plans import routes as plan_routes
@@ -137,8 +138,9 @@ class Program:
         assets = asset_service(
             AssetContext(self.engine, self.credentials, files, self.settings.max_asset)
         )
-        tasks = task_service(self.credentials)
-        ngc = ngc_service(self.credentials, of_nvcf, registries.routes, self.settings.org)
+        of_nvct = task_context(self.engine, self.credentials, live, mode)
+        tasks = task_service(of_nvct)
+        ngc = ngc_service(self.credentials, of_nvcf, of_nvct, registries.routes, self.settings.org)
         return [aicr, plans, keys, sis, gpus, registries, assets, nvcf, tasks, ngc]
 
     def _live(self) -> Live | None:

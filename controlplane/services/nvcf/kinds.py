@@ -6,11 +6,9 @@ of its deployment, which the deployment's own changes write there: reading a fun
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 from functools import partial
 from typing import Any
-from uuid import UUID
 
 from controlplane import clusters, placing, registries
 from controlplane.access import times
@@ -34,6 +32,7 @@ from controlplane.services.nvcf.lookups import (
 )
 from controlplane.services.nvcf.models import FunctionSpec
 from controlplane.state.protocol import Actor, Reader, Resource, Transaction
+from controlplane.vendor.ids import derived
 from controlplane.vendor.lookups import (
     TELEMETRIES,
     TELEMETRY_FIELDS,
@@ -42,13 +41,6 @@ from controlplane.vendor.lookups import (
     by_telemetry,
     by_telemetry_id,
 )
-
-
-def derived(uid: str, what: str) -> str:
-    """An id that follows from the uid of a resource, since a status may not depend on chance."""
-    digest = hashlib.sha256(f"{uid} {what}".encode()).digest()
-    return str(UUID(bytes=digest[:16], version=4))
-
 
 # --------------------------------------------------------------------------- functions
 
