@@ -44,6 +44,7 @@ from controlplane.services.plans import routes as plan_routes
 from controlplane.services.registries import configured
 from controlplane.services.registries.service import service as registry_service
 from controlplane.services.sis import embedded
+from controlplane.services.sis.routes import Operator
 from controlplane.services.sis.service import service as sis_service
 from controlplane.state.sql import is_file, warning
 from controlplane.tail import Tail
@@ -128,7 +129,8 @@ class Program:
         plans = Service(plan_routes.routes(context), plan_models.SCHEMAS)
         trust = Trust(self.settings.trusted_proxies, self.settings.trust_loopback)
         keys = key_service(self.engine, self.credentials, trust)
-        sis = sis_service(self.engine, self.credentials)
+        operator = Operator(self.settings.key_rotation, self.settings.cluster_versions)
+        sis = sis_service(self.engine, self.credentials, operator)
         gpus = gpu_service(self.engine, self.credentials)
         live, mode = self._live(), self.settings.registry_check
         registries = registry_service(self.engine, self.credentials, live)
@@ -140,7 +142,9 @@ class Program:
         )
         of_nvct = task_context(self.engine, self.credentials, live, mode)
         tasks = task_service(of_nvct)
-        ngc = ngc_service(self.credentials, of_nvcf, of_nvct, registries.routes, self.settings.org)
+        ngc = ngc_service(
+            self.credentials, of_nvcf, of_nvct, registries.routes, self.settings.org, operator
+        )
         return [aicr, plans, keys, sis, gpus, registries, assets, nvcf, tasks, ngc]
 
     def _live(self) -> Live | None:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from aicr import jsonio
 from aicr.errors import InvalidRequest
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -51,6 +52,9 @@ class Settings(NamedTuple):
     registry_live: bool = False
     # Registries beside those that are known.
     registries: Mapping[str, Mapping[str, Any]] = {}
+    # Whether keys of clusters may be replaced, and what is said of versions of their agent.
+    key_rotation: bool = True
+    cluster_versions: Mapping[str, Any] = {}
     # What clients of the hosted service call the first account; empty: by its id, as the others.
     org: str = ""
     # Allowed values by criteria field, as the operator wrote them; absent means all.
@@ -148,6 +152,16 @@ def _switch(text: str) -> bool:
     return word == ON
 
 
+def _object(text: str) -> dict[str, Any]:
+    try:
+        value = jsonio.parse(text.encode(), "it")
+    except InvalidRequest as e:
+        raise ValueError(str(e)) from None
+    if not isinstance(value, dict):
+        raise ValueError("must be a JSON object")
+    return value
+
+
 RUNTIMES = ("none", "simulated", "process")
 
 
@@ -181,6 +195,8 @@ VARIABLES = {
     "AICR_CLUSTER_GPUS": _Variable("cluster_gpus", _gpus),
     "AICR_REGISTRY_CHECK": _Variable("registry_check", _check),
     "AICR_REGISTRY_LIVE": _Variable("registry_live", _switch),
+    "AICR_JWKS_ROTATION": _Variable("key_rotation", _switch),
+    "AICR_CLUSTER_VERSIONS": _Variable("cluster_versions", _object),
     "AICR_ORG": _Variable("org", _org),
 }
 # Variable -> criteria field. There is no list for platforms (contract section 2.5).
@@ -239,6 +255,8 @@ def _registries(environment: Mapping[str, str]) -> dict[str, dict[str, Any]]:
 
 
 def _text(value: Any) -> str:
+    if isinstance(value, dict):
+        return jsonio.compact(value)
     return ",".join(str(v) for v in value) if isinstance(value, list) else str(value)
 
 

@@ -41,7 +41,8 @@ _KEY = "/keys/{keyId}/type/CLUSTER_SERVICE_KEY"
 
 
 def _sis(of: Context) -> sis.Context:
-    return sis.Context(of.engine, Auth(of.engine, of.gateway, keys=True), discovers=True)
+    auth = Auth(of.engine, of.gateway, keys=True)
+    return sis.Context(of.engine, auth, of.operator, discovers=True)
 
 
 def managed(of: Context) -> Iterator[tuple[str, Route]]:
@@ -60,7 +61,7 @@ class Versions(sis.Versions):
     async def on_get(self, req: Request, resp: Response, ncaId: str) -> None:
         await self._auth.manager(req)
         agent = {"version": __version__, "operatorVersion": __version__}
-        self._say(resp, {**answers.versions(), "nvcaVersions": [agent]})
+        self._say(resp, {"nvcaVersions": [agent], **answers.versions(self._operator.versions)})
 
 
 def gpus(of: Context) -> Iterator[tuple[str, Route]]:

@@ -19,6 +19,7 @@ from controlplane.services.ngc.orgs import Gateway, Orgs
 from controlplane.services.ngc.spec import DIALECT, PREFIXES
 from controlplane.services.nvcf import service as nvcf
 from controlplane.services.nvct import service as nvct
+from controlplane.services.sis.routes import Operator
 from controlplane.vendor.routes import Context as Vendor
 
 BASE = "/v2/nvcf"
@@ -32,11 +33,12 @@ def service(
     tasks: Vendor,
     routes: Iterable[Route],
     org: str,
+    operator: Operator,
 ) -> Service:
     """`routes` are those of registries; `org` is what the first account is called, unless by its
-    id."""
+    id; `operator` is SIS's."""
     orgs = Orgs(credentials, org)
-    context = Context(functions.engine, credentials, Gateway(credentials), orgs)
+    context = Context(functions.engine, credentials, Gateway(credentials), orgs, operator)
     everything = (
         *identity.routes(orgs),
         *aliases.both(orgs, _of_nvcf(context, functions, routes)),
