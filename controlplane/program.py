@@ -32,6 +32,7 @@ from controlplane.services.aicr.routes import routes
 from controlplane.services.gpus.service import service as gpu_service
 from controlplane.services.keys.context import Trust
 from controlplane.services.keys.service import service as key_service
+from controlplane.services.ngc.service import Set
 from controlplane.services.ngc.service import service as ngc_service
 from controlplane.services.nvcf.asset_routes import Context as AssetContext
 from controlplane.services.nvcf.asset_routes import service as asset_service
@@ -142,9 +143,8 @@ class Program:
         )
         of_nvct = task_context(self.engine, self.credentials, live, mode)
         tasks = task_service(of_nvct)
-        ngc = ngc_service(
-            self.credentials, of_nvcf, of_nvct, registries.routes, self.settings.org, operator
-        )
+        hosted = Set(self.settings.org, operator)
+        ngc = ngc_service(self.credentials, of_nvcf, of_nvct, registries.routes, hosted)
         return [aicr, plans, keys, sis, gpus, registries, assets, nvcf, tasks, ngc]
 
     def _live(self) -> Live | None:

@@ -4,6 +4,7 @@ and the little that is only asked there."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 from falcon.asgi import Request
 
@@ -27,18 +28,24 @@ BASE = "/v2/nvcf"
 _CROSSING = f"{BASE}/accounts"
 
 
+class Set(NamedTuple):
+    """What the settings say: what the first account is called, unless by its id, and what SIS's
+    operator decided."""
+
+    org: str = ""
+    operator: Operator = Operator()
+
+
 def service(
     credentials: Credentials,
     functions: Vendor,
     tasks: Vendor,
     routes: Iterable[Route],
-    org: str,
-    operator: Operator,
+    set_: Set,
 ) -> Service:
-    """`routes` are those of registries; `org` is what the first account is called, unless by its
-    id; `operator` is SIS's."""
-    orgs = Orgs(credentials, org)
-    context = Context(functions.engine, credentials, Gateway(credentials), orgs, operator)
+    """`routes` are those of registries."""
+    orgs = Orgs(credentials, set_.org)
+    context = Context(functions.engine, credentials, Gateway(credentials), orgs, set_.operator)
     everything = (
         *identity.routes(orgs),
         *aliases.both(orgs, _of_nvcf(context, functions, routes)),
