@@ -28,6 +28,7 @@ from controlplane.services.aicr.models import SCHEMAS
 from controlplane.services.aicr.requests import allowlists
 from controlplane.services.aicr.routes import routes
 from controlplane.services.gpus.service import service as gpu_service
+from controlplane.services.instances.service import service as instance_service
 from controlplane.services.keys.context import Trust
 from controlplane.services.keys.service import service as key_service
 from controlplane.services.ngc.service import service as ngc_service
@@ -130,7 +131,8 @@ class Program:
         nvcf = nvcf_service(of_nvcf)
         tasks = task_service(self.credentials)
         ngc = ngc_service(self.credentials, of_nvcf, registries.routes, self.settings.org)
-        return [aicr, plans, keys, sis, gpus, registries, nvcf, tasks, ngc]
+        instances = instance_service(self.runtime, self.credentials, self.lifecycle)
+        return [aicr, plans, keys, sis, gpus, registries, nvcf, tasks, ngc, instances]
 
     def _live(self) -> Live | None:
         """Whoever asks registries themselves, where that is wanted."""
