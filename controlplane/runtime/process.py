@@ -97,6 +97,12 @@ class Process:
             return True
         return any(state not in (FAILED, ENDED) for state in found)
 
+    def release(self) -> None:
+        """No server is here any more."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
     async def watch(self, wake: Callable[[], None]) -> None:
         """Also keep a runner there, and have it know that a server is."""
         self.hold()

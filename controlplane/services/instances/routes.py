@@ -26,6 +26,8 @@ SCOPE = "state:read"
 _AT_ONCE = 1000
 # A follower is asked for its right so often, and then told that somebody is still here.
 _HEARTBEAT_SECONDS = 15.0
+# How long a server that ends waits for them.
+_LOOK_SECONDS = 0.5
 _MAX_TAIL = 10_000_000
 _FLAGS = {"true": True, "false": False}
 
@@ -71,9 +73,9 @@ class Logs:
             raise NotFound("nothing runs here: AICR_RUNTIME says what runs instances")
         resp.set_header("Cache-Control", "no-store")
         if not follow:
-            lines = await asyncio.to_thread(context.runtime.logs, known, tail)
+            written = await asyncio.to_thread(context.runtime.logs, known, tail)
             resp.content_type = "text/plain; charset=utf-8"
-            resp.stream = _batches(lines)
+            resp.stream = _batches(written)
             return
 
         async def allowed() -> bool:
@@ -81,9 +83,10 @@ class Logs:
                 await guard.require(req, context.credentials, SCOPE)
             except Refused:
                 return False
-            return not context.lifecycle.reason
+            return True
 
-        resp.sse = _events(context.runtime.follow(known, tail), allowed)
+        lines = context.runtime.follow(known, tail)
+        resp.sse = _events(lines, context.lifecycle, allowed)
 
 
 async def _batches(lines: Iterator[Line]) -> AsyncIterator[bytes]:
@@ -92,15 +95,15 @@ async def _batches(lines: Iterator[Line]) -> AsyncIterator[bytes]:
 
 
 async def _events(
-    lines: AsyncIterator[Line], allowed: Callable[[], Awaitable[bool]]
+    lines: AsyncIterator[Line], lifecycle: Lifecycle, allowed: Callable[[], Awaitable[bool]]
 ) -> AsyncIterator[SSEvent]:
     """Lines as events until there are no more, the reader may not read them any longer, or the
     server ends."""
     asked = time.monotonic()
     coming: asyncio.Future[Line] = asyncio.ensure_future(_next(lines))
     try:
-        while True:
-            await asyncio.wait([coming], timeout=1.0)
+        while not lifecycle.reason:
+            await asyncio.wait([coming], timeout=_LOOK_SECONDS)
             if time.monotonic() - asked >= _HEARTBEAT_SECONDS:
                 asked = time.monotonic()
                 if not await allowed():
