@@ -30,6 +30,7 @@ from controlplane.services.aicr.models import SCHEMAS
 from controlplane.services.aicr.requests import allowlists
 from controlplane.services.aicr.routes import routes
 from controlplane.services.gpus.service import service as gpu_service
+from controlplane.services.instances.service import service as instance_service
 from controlplane.services.keys.context import Trust
 from controlplane.services.keys.service import service as key_service
 from controlplane.services.ngc.service import Set
@@ -145,7 +146,8 @@ class Program:
         tasks = task_service(of_nvct)
         hosted = Set(self.settings.org, operator)
         ngc = ngc_service(self.credentials, of_nvcf, of_nvct, registries.routes, hosted)
-        return [aicr, plans, keys, sis, gpus, registries, assets, nvcf, tasks, ngc]
+        instances = instance_service(self.runtime, self.credentials, self.lifecycle)
+        return [aicr, plans, keys, sis, gpus, registries, assets, nvcf, tasks, ngc, instances]
 
     def _live(self) -> Live | None:
         """Whoever asks registries themselves, where that is wanted."""

@@ -57,6 +57,7 @@ def make(path: str, spec: Mapping[str, Any], secrets: Mapping[str, str]) -> None
     """Make the directory of an instance that is about to start, in place of one of the same id."""
     give_up(path)
     os.makedirs(f"{path}/work", mode=0o700)
+    os.makedirs(spec["logs"], mode=0o700, exist_ok=True)
     if secrets:
         put(path, "secrets.json", dict(secrets))
     put(path, "spec.json", spec)

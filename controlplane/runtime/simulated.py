@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 
-from controlplane.runtime.protocol import FAILED, RUNNING, STARTING, Health, Instance
+from aicr.errors import NotFound
+from controlplane.runtime.protocol import FAILED, RUNNING, STARTING, Health, Instance, Line, Shown
 from controlplane.runtime.workload import Workload
 
 
@@ -43,9 +44,19 @@ class Simulated:
     def list(self) -> list[Instance]:
         return [instance for instance, _ in self._started.values()]
 
-    def logs(self, id_: str) -> Iterator[str]:
-        if id_ in self._started:
-            yield f"{id_}: simulated, nothing runs"
+    def look(self) -> tuple[Shown, ...]:
+        return tuple(
+            Shown(instance, self.health(instance.id), "simulated") for instance in self.list()
+        )
+
+    def logs(self, id_: str, tail: int | None = None) -> Iterator[Line]:
+        if id_ not in self._started:
+            raise NotFound(f"no instance {id_}")
+        yield Line("", "stdout", f"{id_}: simulated, nothing runs")
+
+    async def follow(self, id_: str, tail: int | None = None) -> AsyncIterator[Line]:
+        for line in self.logs(id_):
+            yield line
 
     async def watch(self, wake: Callable[[], None]) -> None:
         await asyncio.Event().wait()  # time alone changes anything here
