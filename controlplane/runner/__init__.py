@@ -1,0 +1,1 @@
+"""The process that owns what runs, and says who may use it."""
