@@ -42,8 +42,8 @@ class Target(NamedTuple):
 
 
 class Asked(NamedTuple):
-    """A request: our id of it, and its headers, as they came and by name (of those that are repeated
-    the last)."""
+    """A request: our id of it, and its headers, as they came and by name (of those that are there
+    twice the last)."""
 
     id: str
     method: str
