@@ -7,13 +7,17 @@ editable install has none of this: a checkout compiles at first use, like any ex
 import json
 import sys
 from pathlib import Path
-from tempfile import mkdtemp
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 
 class CatalogHook(BuildHookInterface):  # type: ignore[type-arg]
+    # What is staged is read when the wheel is written, and goes after that; or at the end of the
+    # process, when the build fails.
+    _staged: TemporaryDirectory[str] | None = None
+
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         if version == "editable":
             return
@@ -22,7 +26,8 @@ class CatalogHook(BuildHookInterface):  # type: ignore[type-arg]
 
         files = sources.read_builtin()
         compiled = catalog.compile_layers([files])
-        staged = Path(mkdtemp(prefix="aicr-catalog-"))
+        self._staged = TemporaryDirectory(prefix="aicr-catalog-")
+        staged = Path(self._staged.name)
         parts = {
             name: json.dumps(compiled[part], separators=(",", ":"))
             for name, part in catalog.PARTS.items()
@@ -31,3 +36,7 @@ class CatalogHook(BuildHookInterface):  # type: ignore[type-arg]
         for name, text in parts.items():
             (staged / name).write_text(text, encoding="utf-8")
             build_data["force_include"][str(staged / name)] = f"aicr/_data/{name}"
+
+    def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
+        if self._staged is not None:
+            self._staged.cleanup()

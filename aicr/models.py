@@ -173,20 +173,18 @@ def _use_tag(use: Any) -> str:
     return "use" if isinstance(use, dict | MixinUse) else "name"
 
 
+# A mixin by its name, or with values for its parameters.
+AnyMixin = Annotated[
+    Annotated[str, Tag("name")] | Annotated[MixinUse, Tag("use")], Discriminator(_use_tag)
+]
+
+
 class RecipeSpec(Body):
     base: str | None = Field(default=None, description="Parent overlay; absent means the root.")
     criteria: CriteriaSpec | None = Field(
         default=None, description="Absent: only a parent. {}: answers every request."
     )
-    mixins: (
-        list[
-            Annotated[
-                Annotated[str, Tag("name")] | Annotated[MixinUse, Tag("use")],
-                Discriminator(_use_tag),
-            ]
-        ]
-        | None
-    ) = None
+    mixins: list[AnyMixin] | None = None
 
 
 class RecipeMetadata(Model):

@@ -3,36 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from controlplane import imports, planner
-from controlplane.documents import Manifest
 from controlplane.engine import Engine
 from controlplane.plan import apply as applying
 from controlplane.plan.apply import Outcome
-from controlplane.plan.builder import Options, State, state_of
+from controlplane.plan.builder import State, state_of
 from controlplane.plan.definition import Plan
+from controlplane.planner import Asked, Made
 from controlplane.state.protocol import Actor
 
 
-class Wanted(NamedTuple):
-    """Desired state as a command has it: manifests, criteria, values of secrets, options."""
-
-    manifests: list[Manifest]
-    criteria: Mapping[str, str]
-    secrets: Mapping[str, str]
-    options: Options
-
-
-class Made(NamedTuple):
-    """A plan, and warnings as text."""
-
-    plan: Plan
-    warnings: list[str]
-
-
 class Backend(Protocol):
-    def plan(self, wanted: Wanted) -> Made: ...
+    def plan(self, asked: Asked) -> Made: ...
 
     def wish(self, action: str, addresses: Collection[str]) -> Plan:
         """The plan of one command: adopt, protect, unprotect, or delete."""
@@ -53,12 +37,10 @@ class Local:
     def __init__(self, engine: Engine, data_dir: str | None, actor: Actor) -> None:
         self._engine, self._data_dir, self._actor = engine, data_dir, actor
 
-    def plan(self, wanted: Wanted) -> Made:
+    def plan(self, asked: Asked) -> Made:
         from aicr import catalog as catalogs
 
-        asked = planner.Asked(*wanted)
-        made = planner.make(self._engine, catalogs.load(self._data_dir), asked)
-        return Made(made.plan, [w.text for w in made.warnings])
+        return planner.make(self._engine, catalogs.load(self._data_dir), asked)
 
     def wish(self, action: str, addresses: Collection[str]) -> Plan:
         return planner.wish(self._engine, action, addresses)

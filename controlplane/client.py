@@ -25,11 +25,11 @@ from aicr.errors import (
     Unauthorized,
     Unavailable,
 )
-from controlplane.backend import Made, Wanted
 from controlplane.home import home
 from controlplane.plan.apply import Outcome
 from controlplane.plan.builder import State
 from controlplane.plan.definition import Plan, of_document
+from controlplane.planner import Asked, Made
 from controlplane.state.protocol import Meta, Resource
 
 TOKEN = "AICR_TOKEN"  # noqa: S105 (the name of a variable)
@@ -60,14 +60,11 @@ class Remote:
     """Raises what the server says, as the same errors that the engine raises here."""
 
     def __init__(self, server: str) -> None:
-        split = urlsplit(server)
-        if split.scheme not in ("http", "https") or not split.hostname:
-            raise InvalidRequest(f"{server} is no URL of a server: http://HOST:PORT (--server)")
+        self._host = host_of(server)
         self._server = server.rstrip("/")
-        self._host = split.hostname
-        self._token = _token(split.hostname)
+        self._token = _token(self._host)
 
-    def plan(self, wanted: Wanted) -> Made:
+    def plan(self, asked: Asked) -> Made:
         documents = [
             {
                 "name": m.doc.file,
@@ -75,13 +72,13 @@ class Remote:
                 "positions": m.doc.positions,
                 "depth": m.depth,
             }
-            for m in wanted.manifests
+            for m in asked.manifests
         ]
         body = {
             "documents": documents,
-            "for": dict(wanted.criteria),
-            "secrets": dict(wanted.secrets),
-            "prune": wanted.options.prune,
+            "for": dict(asked.criteria),
+            "secrets": dict(asked.secrets),
+            "prune": asked.options.prune,
         }
         return self._planned(body)
 
@@ -192,6 +189,19 @@ def _token(host: str) -> str:
     if not _HEADER.fullmatch(given):
         raise InvalidRequest(f"{TOKEN} must be visible ASCII characters without blanks")
     return given or (home().known_token() if is_here(host) else "")
+
+
+def host_of(server: str, said: str = "--server") -> str:
+    """The host in the URL of a server. Raises InvalidRequest for what is no such URL, naming where
+    it was said."""
+    try:
+        split = urlsplit(server)
+        host, _ = split.hostname, split.port
+    except ValueError:  # brackets that do not match, or a port that is none
+        host = None
+    if host is None or split.scheme not in ("http", "https"):
+        raise InvalidRequest(f"{server} is no URL of a server: http://HOST:PORT ({said})")
+    return host
 
 
 def is_here(host: str) -> bool:

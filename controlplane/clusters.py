@@ -113,6 +113,8 @@ class Cluster(NamedTuple):
     k8s_version: str | None
     state: str
     gpus: tuple[Gpu, ...]
+    # Whether its agent says how much of its GPUs is in use.
+    reports: bool = False
 
     def serves(self, account: str) -> bool:
         """Whether an account may run something here."""
@@ -152,6 +154,7 @@ def cluster(resource: Resource, now: datetime) -> Cluster:
         status.get("k8sVersion"),
         state(status, now),
         tuple(_gpu(declared, usage) for declared in gpus_of(spec, status)),
+        bool(usage),
     )
 
 
@@ -249,15 +252,17 @@ def _for(gpu: Gpu, usage: str) -> Gpu | None:
 
 # --------------------------------------------------------------------------- what runs there
 
-DEPLOYMENTS = "nvcf.deployments"
+# Kinds whose resources place instances, and give themselves the lookups of `by_cluster`.
+PLACED = ("nvcf.deployments", "nvct.tasks")
 
 
 class Placement(NamedTuple):
-    """What runs on a cluster: for whom, on which GPU and instance type."""
+    """What runs, or is to run, on a cluster: for whom, on which GPU and instance type, how many."""
 
     account: str
     gpu: str
     instance_type: str
+    instances: int = 1
 
 
 def by_cluster(cluster_id: str) -> Lookup:
@@ -265,12 +270,32 @@ def by_cluster(cluster_id: str) -> Lookup:
     return Lookup("cluster", cluster_id)
 
 
+def placed(status: Spec) -> Iterator[Lookup]:
+    """The lookups of a resource by where its instances are."""
+    ids = (p["clusterId"] for p in status.get("placements", ()))
+    yield from (by_cluster(id_) for id_ in dict.fromkeys(ids))
+
+
 def placements(reader: Reader, cluster_id: str) -> list[Placement]:
-    """What runs on a cluster, by status.placements of deployments that are found by it."""
-    found = reader.find(DEPLOYMENTS, by_cluster(cluster_id))
+    """What runs on a cluster, by status.placements of what is found by it."""
+    lookup = by_cluster(cluster_id)
     return [
-        Placement(p["ncaId"], p["gpu"], p["instanceType"])
-        for r in found
+        Placement(p["ncaId"], p["gpu"], p["instanceType"], p.get("instances", 1))
+        for kind in PLACED
+        for r in reader.find(kind, lookup)
         for p in r.status.get("placements", ())
         if p.get("clusterId") == cluster_id
     ]
+
+
+def in_use(reader: Reader, of: Cluster) -> Cluster:
+    """A cluster with what is free of its GPUs: as its agent says, else all but what was placed."""
+    if of.reports:
+        return of
+    counts = {(g.name, t.name): t.gpu_count for g in of.gpus for t in g.instance_types}
+    taken: dict[str, int] = {}
+    for p in placements(reader, of.id):
+        gpus = counts.get((p.gpu, p.instance_type), 1) * p.instances
+        taken[p.gpu] = taken.get(p.gpu, 0) + gpus
+    free = (g._replace(available=max(0, g.capacity - taken.get(g.name, 0))) for g in of.gpus)
+    return of._replace(gpus=tuple(free))

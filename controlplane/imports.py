@@ -18,7 +18,7 @@ from controlplane.engine import Engine
 from controlplane.kinds import Kind
 from controlplane.planner import STATE_FORMAT
 from controlplane.state.protocol import Actor, Json, Resource
-from controlplane.state.rows import text
+from controlplane.state.rows import text_if_any
 
 # What a reference may look like, for models that look at it: exports of a value that was given to
 # an API have none.
@@ -58,11 +58,7 @@ def _is_there(changes: Changes, resource: Resource) -> bool:
 
 
 def _wanted(resource: Resource) -> tuple[str | None, str | None, bool]:
-    return _text(resource.spec), _text(resource.applied), resource.protected
-
-
-def _text(spec: Json | None) -> str | None:
-    return None if spec is None else text(spec)
+    return text_if_any(resource.spec), text_if_any(resource.applied), resource.protected
 
 
 def _entries(document: Any) -> list[Any]:

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic import BaseModel
 
 from aicr.errors import Conflict
 from controlplane.address import parse
+from controlplane.queue.protocol import Load
+from controlplane.runtime.workload import Workload
+
+if TYPE_CHECKING:  # the protocol of the store is in words of this module
+    from controlplane.state.protocol import Reader, Resource, Transaction
 
 Spec = Mapping[str, Any]
 
@@ -36,13 +41,25 @@ class Making(NamedTuple):
     before: Spec
     secrets: Mapping[str, str]
     now: str
-    reader: Any
+    reader: Reader
     # The status of what this replaces; {} when nothing is replaced.
     replaced: Spec = MappingProxyType({})
 
 
 def _same_status(making: Making) -> Spec:
     return making.before
+
+
+class Look(NamedTuple):
+    """A resource as the reconciler finds it: what is wanted and was observed of it, the load at its
+    door, the time in Unix seconds, what `scale` said of it last, and a reader of the same state."""
+
+    spec: Spec
+    status: Spec
+    load: Load
+    now: float
+    memory: Any
+    reader: Any
 
 
 class Observation(NamedTuple):
@@ -77,8 +94,14 @@ class Kind(NamedTuple):
     status: Callable[[Making], Spec] = _same_status
     # Whether the values of `secrets` are kept, encrypted; else only what `status` makes of them.
     keeps_secrets: bool = True
-    # What the reconciler should keep running for a spec and a status; None: nothing runs.
-    instances: Callable[[Spec, Spec], Mapping[str, Any]] | None = None
+    # What the reconciler should keep running, by name; None: nothing runs.
+    instances: Callable[[Look], Mapping[str, Workload]] | None = None
+    # Where only some can have something running: how those are found among many that have ended.
+    live: Lookup | None = None
+    # What to remember of a resource until the next pass; `instances` sees it as `memory`.
+    scale: Callable[[Look], Any] | None = None
+    # Whether a resource has ended, so that it goes.
+    over: Callable[[Look], bool] | None = None
     mutable: frozenset[str] = frozenset()
     # References whose replacement replaces this resource, too.
     follows: frozenset[str] = frozenset()
@@ -86,7 +109,7 @@ class Kind(NamedTuple):
     observed: Callable[[Observation], Spec] | None = None
     # What a change of a resource of this kind does to others, in the same transaction: called with
     # the transaction, all kinds, the resource, and whether it is there now.
-    after: Callable[[Any, Mapping[str, Kind], Any, bool], None] | None = None
+    after: Callable[[Transaction, Mapping[str, Kind], Resource, bool], None] | None = None
 
 
 Kinds = Mapping[str, Kind]

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import Discriminator, Field, Tag
+from pydantic import Field
 
-from aicr.models import MixinUse, Model, Named
+from aicr.models import AnyMixin, Model, Named
 
 API_VERSION = "aicr.nvidia.com/v1alpha1"
 KIND, MIXIN_KIND = "ControlPlane", "ControlPlaneMixin"
 
 # service -> collection -> name -> spec
 Resources = dict[str, dict[str, dict[str, dict[str, Any] | None] | None] | None]
-
-
-def _use_tag(use: Any) -> str:
-    return "use" if isinstance(use, dict | MixinUse) else "name"
 
 
 class Body(Model):
@@ -36,15 +32,7 @@ class ControlPlaneSpec(Body):
     criteria: dict[str, str] | None = Field(
         default=None, description="Only when asked for: aicr plan --for environment=production."
     )
-    mixins: (
-        list[
-            Annotated[
-                Annotated[str, Tag("name")] | Annotated[MixinUse, Tag("use")],
-                Discriminator(_use_tag),
-            ]
-        ]
-        | None
-    ) = None
+    mixins: list[AnyMixin] | None = None
 
 
 class ControlPlane(Model):

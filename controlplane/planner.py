@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from aicr.catalog import Catalog
-from aicr.diagnostics import Diagnostic
 from aicr.errors import InvalidRequest, NotFound
 from controlplane import secretrefs
 from controlplane.compile import Desired, compile_desired
@@ -15,27 +14,25 @@ from controlplane.engine import Engine
 from controlplane.failpoints import hit
 from controlplane.plan import builder
 from controlplane.plan.builder import Options, State
-from controlplane.plan.definition import ADOPT, DELETE, PROTECT, UNPROTECT, Plan, parse
+from controlplane.plan.definition import DELETE, Plan, parse
 from controlplane.plan.recover import PLANNED
 from controlplane.state.protocol import Actor, StoredPlan, Transaction
-
-WISHES = (ADOPT, PROTECT, UNPROTECT, DELETE)
 
 
 class Asked(NamedTuple):
     """What a plan is asked for: manifests, criteria by field, values of secrets by reference."""
 
-    manifests: Iterable[Manifest]
+    manifests: Sequence[Manifest]
     criteria: Mapping[str, str]
     secrets: Mapping[str, str]
     options: Options
 
 
 class Made(NamedTuple):
-    """A plan, and warnings about what it was made of."""
+    """A plan, and warnings about what it was made of, as text."""
 
     plan: Plan
-    warnings: tuple[Diagnostic, ...]
+    warnings: list[str]
 
 
 def make(engine: Engine, catalog: Catalog, asked: Asked) -> Made:
@@ -44,7 +41,7 @@ def make(engine: Engine, catalog: Catalog, asked: Asked) -> Made:
     state = engine.store.read(builder.state_of)
     digest = _digests(engine, desired, state, asked.secrets)
     plan = builder.build(desired, state, engine.kinds, digest, asked.options)
-    return Made(plan, desired.warnings)
+    return Made(plan, [w.text for w in desired.warnings])
 
 
 def wish(engine: Engine, action: str, addresses: Collection[str]) -> Plan:

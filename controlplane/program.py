@@ -21,14 +21,19 @@ from controlplane.http.log import log
 from controlplane.http.metrics import Metrics
 from controlplane.http.settings import Settings
 from controlplane.local import engine_at
-from controlplane.loop import Loop
+from controlplane.loop import Loop, runtime_of
 from controlplane.plan.recover import recover
+from controlplane.queue.local import Local, loads_at
 from controlplane.services.aicr.answers import Answers
 from controlplane.services.aicr.models import SCHEMAS
 from controlplane.services.aicr.requests import allowlists
 from controlplane.services.aicr.routes import routes
 from controlplane.services.gpus.service import service as gpu_service
-from controlplane.services.keys.routes import Trust
+from controlplane.services.invoke.invocation import plane_of
+from controlplane.services.invoke.service import Front, Invoking
+from controlplane.services.invoke.service import service as invocations
+from controlplane.services.invoke.versions import Versions
+from controlplane.services.keys.context import Trust
 from controlplane.services.keys.service import service as key_service
 from controlplane.services.ngc.service import service as ngc_service
 from controlplane.services.nvcf.service import context as nvcf_context
@@ -53,13 +58,17 @@ def load(settings: Settings) -> tuple[Catalog, dict[str, list[str]]]:
     return catalog, allowlists(catalog, settings.allowed)
 
 
-def prepare(settings: Settings) -> None:
-    """Make what is not there yet, once, before there are workers: the home, the schema, the first
-    account, and an end for what a crash left. Raises AicrError."""
+def announce(settings: Settings) -> None:
+    """Say what whoever starts a server with these settings should know."""
     if settings.workers > 1 and is_file(settings.state) and warning():
         log("warn", warning())
     if not settings.registry_live:
         log("info", "registries are not asked for artifacts: AICR_REGISTRY_LIVE=on does that")
+
+
+def prepare(settings: Settings) -> None:
+    """Make what is not there yet, once, before there are workers: the home, the schema, the first
+    account, and an end for what a crash left. Raises AicrError."""
     engine = engine_of(settings)
     try:
         bootstrap.prepare(engine)
@@ -87,8 +96,8 @@ def engine_of(settings: Settings) -> Engine:
 
 
 class Program:
-    """Raises AicrError when there is no catalog or no store to start with, or an allowlist names no
-    value."""
+    """What `prepare` has made ready. Raises AicrError when there is no catalog or no store to start
+    with, or an allowlist names no value."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -98,10 +107,14 @@ class Program:
         self.engine = engine_of(settings)
         self.tail = Tail(self.engine)
         self.credentials = self._credentials()
-        self._loop = Loop(self.engine, settings.runtime)
+        self.runtime = runtime_of(settings.runtime, home_of(settings).path, settings.images)
+        socket = home_of(settings).socket
+        self._loop = Loop(self.engine, self.runtime, lambda: loads_at(socket))
+        self.tail.listeners.append(self._loop.heard)
+        self._invoking = self._invocation(Local(socket))
         self._tasks: list[asyncio.Task[None]] = []
         application = create_app(settings, self._services(), self.lifecycle, self._metrics)
-        self.app: Any = application.asgi
+        self.app: Any = Front(application.asgi, self._invoking)
         self.described = application.described
 
     def _services(self) -> list[Service]:
@@ -120,11 +133,26 @@ class Program:
         gpus = gpu_service(self.engine, self.credentials)
         live, mode = self._live(), self.settings.registry_check
         registries = registry_service(self.engine, self.credentials, live)
-        of_nvcf = nvcf_context(self.engine, self.credentials, live, mode)
+        of_nvcf = nvcf_context(self.engine, self.credentials, self._invoking.plane, live, mode)
         nvcf = nvcf_service(of_nvcf)
         tasks = task_service(self.credentials)
         ngc = ngc_service(self.credentials, of_nvcf, registries.routes, self.settings.org)
-        return [aicr, plans, keys, sis, gpus, registries, nvcf, tasks, ngc]
+        return [aicr, plans, keys, sis, gpus, registries, nvcf, invocations(), tasks, ngc]
+
+    def _invocation(self, queue: Local) -> Invoking:
+        """What invokes functions."""
+        settings, results = self.settings, home_of(self.settings).results
+        versions = Versions(self.engine)
+        self.tail.listeners.append(versions.heard)
+        plane = plane_of(queue, results, self._metrics.registry)
+        return Invoking(
+            self.credentials,
+            versions,
+            plane,
+            self._metrics,
+            settings.allowed_hosts,
+            settings.max_body,
+        )
 
     def _live(self) -> Live | None:
         """Whoever asks registries themselves, where that is wanted."""
@@ -135,7 +163,6 @@ class Program:
         token = home_of(self.settings).token()
         local = {hashlib.sha256(token.encode()).digest()}
         found = Credentials(self.engine, bootstrap.prepare(self.engine), local)
-        _declare(self.engine, self.settings)
         self.tail.listeners.append(found.heard)
         self.engine.on_change = self.tail.wake
         return found
@@ -145,6 +172,8 @@ class Program:
         self._tasks = [
             asyncio.create_task(self.tail.follow()),
             asyncio.create_task(self._loop.run()),
+            asyncio.create_task(self._invoking.plane.queue.follow()),
+            asyncio.create_task(self._invoking.plane.results.tidy()),
         ]
 
     async def stop(self) -> None:
@@ -154,6 +183,7 @@ class Program:
         for task in self._tasks:
             with suppress(asyncio.CancelledError):
                 await task
+        await self._invoking.plane.close()
         await asyncio.to_thread(self._loop.end)
         await asyncio.to_thread(self.engine.store.close)
 

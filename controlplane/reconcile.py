@@ -8,97 +8,77 @@ writes under the lease's token.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from itertools import groupby
 from typing import Any, NamedTuple
 
-from controlplane.changes import observe
+from aicr.errors import NotFound
+from controlplane.backoff import Backoff
+from controlplane.changes import Changes, observe
 from controlplane.engine import Engine
-from controlplane.kinds import Kinds, Observation, kind_of
+from controlplane.kinds import Kind, Look, Observation
+from controlplane.phases import Seen, phase
+from controlplane.queue.protocol import Load
 from controlplane.runtime.protocol import FAILED, RUNNING, Health, Instance, Runtime
+from controlplane.runtime.workload import Workload
 from controlplane.state import leases
-from controlplane.state.protocol import Lease, Reader, Resource, Transaction
+from controlplane.state.protocol import Actor, Lease, Reader, Resource, Transaction
 from controlplane.state.rows import text
 
 LEASE = "reconciler"
 LEASE_SECONDS = 10.0
-# Phases of a resource for which something runs.
-IDLE, PENDING, READY, DEGRADED, BROKEN = "Idle", "Starting", "Ready", "Degraded", "Failed"
-
-
-class Seen(NamedTuple):
-    """How many instances are wanted, run, and failed."""
-
-    wanted: int
-    running: int
-    failed: int
-
-
-def condition(seen: Seen) -> str:
-    """What is seen, in the words of the table."""
-    if seen.wanted == 0:
-        return "nothing wanted"
-    if seen.running == seen.wanted:
-        return "all run"
-    if seen.failed == seen.wanted:
-        return "all failed"
-    return "some run" if seen.running else "none runs"
-
-
-# Condition -> phase before -> phase after. A phase that is not there has `None`'s.
-TRANSITIONS: Mapping[str, Mapping[str | None, str]] = {
-    "nothing wanted": {None: IDLE},
-    "all run": {None: READY},
-    "all failed": {None: BROKEN},
-    "some run": {None: PENDING, READY: DEGRADED, DEGRADED: DEGRADED},
-    "none runs": {None: PENDING, READY: DEGRADED, DEGRADED: DEGRADED},
-}
-
-
-def phase(before: str | None, seen: Seen) -> str:
-    """The phase after what was seen."""
-    after = TRANSITIONS[condition(seen)]
-    return after.get(before, after[None])
+_ACTOR = Actor("reconciler")
+# What was once started, by name: such a thing is not started again, whatever became of it.
+STARTED = "started"
+_LOST = "it was started, and nobody knows what became of it"
+Loads = Callable[[], Mapping[str, Load]]
 
 
 class Wanted(NamedTuple):
     """An instance that should run, with what it is started with."""
 
     instance: Instance
-    spec: Mapping[str, Any]
+    workload: Workload
 
 
-def wanted(resources: list[Resource], kinds: Kinds) -> dict[str, list[Wanted]]:
-    """What should run, by address; addresses of kinds for which nothing runs are not there."""
-    found: dict[str, list[Wanted]] = {}
-    for r in resources:
-        instances = kind_of(kinds, r.address).instances
-        if instances is None or r.spec is None:
-            continue
-        found[r.address] = [
-            Wanted(_instance(r, name, spec), spec)
-            for name, spec in instances(r.spec, r.status).items()
-        ]
-    return found
+class Wish(NamedTuple):
+    """A resource, what should run for it, and whether it has ended and goes."""
+
+    resource: Resource
+    kind: Kind
+    instances: list[Wanted]
+    over: bool
 
 
-def _instance(resource: Resource, name: str, spec: Mapping[str, Any]) -> Instance:
-    digest = hashlib.sha256(text(spec).encode()).hexdigest()[:16]
+def _instance(resource: Resource, name: str, workload: Workload) -> Instance:
+    digest = hashlib.sha256(text(workload).encode()).hexdigest()[:16]
     # With the digest in its id an instance is never updated, only replaced.
     return Instance(f"{resource.uid}/{name}/{digest}", resource.address, name, digest)
 
 
 class Reconciler:
-    """Passes of one process."""
+    """Passes of one process. `loads` says what goes on at the doors of resources, `clock` is Unix
+    time."""
 
-    def __init__(self, engine: Engine, runtime: Runtime) -> None:
-        self._engine, self._runtime = engine, runtime
+    def __init__(
+        self,
+        engine: Engine,
+        runtime: Runtime,
+        loads: Loads = dict,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._engine, self._runtime, self._loads, self._clock = engine, runtime, loads, clock
         self._lease: Lease | None = None
+        # What kinds remember of their resources from one pass to the next, by address.
+        self._memories: dict[str, Any] = {}
+        self._backoff = Backoff(clock)
 
     def run(self) -> bool:
         """One pass, when this process may; whether it did."""
         try:
-            self._lease = self._engine.store.write(self._hold)
+            self._lease = self._held() or self._engine.store.write(self._hold)
         except leases.Locked:
             self._lease = None
         if self._lease is None:
@@ -112,6 +92,13 @@ class Reconciler:
         if lease is not None:
             self._engine.store.write(lambda tx: leases.release(tx, lease))
 
+    def _held(self) -> Lease | None:
+        """The lease while it has half of its time left: passes are many, and each would write."""
+        known = self._engine.store.read(lambda r: r.lease(LEASE))
+        if self._lease is None or known is None or known.token != self._lease.token:
+            return None
+        return self._lease if known.expires - time.time() > LEASE_SECONDS / 2 else None
+
     def _hold(self, tx: Transaction) -> Lease:
         if self._lease is not None:
             try:
@@ -123,72 +110,182 @@ class Reconciler:
         return leases.acquire(tx, LEASE, LEASE_SECONDS, "reconciling")
 
     def _pass(self) -> None:
-        resources = self._engine.store.read(_resources)
-        plans = wanted(resources, self._engine.kinds)
-        failed = self._act(plans)
+        wishes = self._engine.store.read(self._look)
+        failed = self._act(wishes)
         changed = [
-            (r, status)
-            for r in resources
-            if r.address in plans
-            and (status := self._status(r, plans[r.address], failed)) != r.status
+            (wish, status)
+            for wish in wishes
+            if (status := self._status(wish, failed)) != wish.resource.status
         ]
-        if changed:
-            self._engine.store.write(lambda tx: self._observe(tx, changed))
+        if changed or any(wish.over for wish in wishes):
+            over = [wish for wish in wishes if wish.over]
+            self._engine.store.write(lambda tx: self._write(tx, changed, over))
 
-    def _act(self, plans: Mapping[str, list[Wanted]]) -> dict[str, Health]:
+    # ------------------------------------------------------------------ looking
+
+    def _look(self, reader: Reader) -> list[Wish]:
+        """What should run for every resource for which something may."""
+        loads = self._loads()
+        wishes = [
+            self._wish(kind, r, reader, loads.get(r.address, Load()))
+            for kind in self._engine.kinds.values()
+            if kind.instances is not None
+            for r in _live(reader, kind)
+        ]
+        found = [wish for wish in wishes if self._accepts(wish)]
+        known = {wish.resource.address for wish in found}
+        self._memories = {a: m for a, m in self._memories.items() if a in known}
+        return found
+
+    def _accepts(self, wish: Wish) -> bool:
+        """Whether anything of it is for this runtime; what is not is left alone altogether."""
+        return not wish.instances or any(self._runtime.accepts(w.workload) for w in wish.instances)
+
+    def _wish(self, kind: Kind, r: Resource, reader: Reader, load: Load) -> Wish:
+        memory = self._memories.get(r.address)
+        look = Look(r.spec or {}, r.status, load, self._clock(), memory, reader)
+        if kind.scale is not None:
+            self._memories[r.address] = kind.scale(look)
+            look = look._replace(memory=self._memories[r.address])
+        named = kind.instances(look) if kind.instances else {}
+        wanted = [Wanted(_instance(r, n, w), w) for n, w in named.items()]
+        return Wish(r, kind, wanted, kind.over is not None and kind.over(look))
+
+    # ------------------------------------------------------------------ acting
+
+    def _act(self, wishes: list[Wish]) -> dict[str, Health]:
         """Stop what should not run, then start what should. What had failed, by id."""
-        failed = {}
-        should = {w.instance.id: w for found in plans.values() for w in found}
+        failed: dict[str, Health] = {}
+        should = {w.instance.id for wish in wishes if not wish.over for w in wish.instances}
         running = {instance.id for instance in self._runtime.list()}
-        for id_ in sorted(running - set(should)):
+        for id_ in sorted(running - should):
             self._runtime.stop(id_)
-        for id_, w in should.items():
-            if id_ in running and (health := self._runtime.health(id_)).state == FAILED:
-                failed[id_] = health
-                self._runtime.stop(id_)
-                running.discard(id_)
-            if id_ not in running:
-                self._runtime.start(w.instance, w.spec)
+        going = [wish for wish in wishes if not wish.over]
+        for w in (w for wish in going for w in wish.instances if not w.workload.get("once")):
+            self._keep(w, running, failed)
+        self._start_once(going, running, failed)
+        self._backoff.keep(should)
         return failed
 
-    def _status(
-        self, resource: Resource, instances: list[Wanted], failed: Mapping[str, Health]
-    ) -> Mapping[str, Any]:
-        kind = kind_of(self._engine.kinds, resource.address)
-        if kind.observed is not None and resource.spec is not None:
-            shown = tuple(
-                _shown(w.instance, failed.get(w.instance.id) or self._runtime.health(w.instance.id))
-                for w in instances
-            )
-            now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-            return kind.observed(Observation(resource.spec, resource.status, shown, now))
-        healths = [(w.instance, self._runtime.health(w.instance.id)) for w in instances]
-        seen = Seen(
-            len(healths),
-            sum(h.state == RUNNING for _, h in healths),
-            sum(h.state == FAILED for _, h in healths),
-        )
-        return {
-            **resource.status,
-            "phase": phase(resource.status.get("phase"), seen),
-            "instances": [_shown(instance, health) for instance, health in healths],
-        }
+    def _keep(self, w: Wanted, running: set[str], failed: dict[str, Health]) -> None:
+        """One instance towards running for ever."""
+        id_ = w.instance.id
+        if id_ in running:
+            health = self._runtime.health(id_)
+            if health.state != FAILED:
+                self._backoff.well(id_)
+                return
+            failed[id_] = health
+            self._runtime.stop(id_)
+            self._backoff.failed(id_)
+        if not self._backoff.waits(id_):
+            self._start(w)
+        elif id_ not in failed:
+            failed[id_] = Health(FAILED, "it failed again and again, and will be tried once more")
 
-    def _observe(self, tx: Transaction, changed: list[tuple[Resource, Mapping[str, Any]]]) -> None:
+    def _start_once(self, wishes: list[Wish], running: set[str], failed: dict[str, Health]) -> None:
+        """Start what ends by itself, and never twice: that it will be started is durable before it
+        is, and what was to be started and is not there is lost."""
+        fresh: list[tuple[Wish, Wanted]] = []
+        for wish in wishes:
+            for w in wish.instances:
+                if not w.workload.get("once") or w.instance.id in running:
+                    continue
+                if w.instance.name in wish.resource.status.get(STARTED, ()):
+                    failed[w.instance.id] = Health(FAILED, _LOST)
+                else:
+                    fresh.append((wish, w))
+        if fresh:
+            marked = self._engine.store.write(lambda tx: self._mark(tx, fresh))
+            for w in marked:
+                self._start(w)
+
+    def _mark(self, tx: Transaction, fresh: list[tuple[Wish, Wanted]]) -> list[Wanted]:
+        """Note what is going to be started; which still may be."""
+        if self._lease is None:
+            return []
+        leases.renew(tx, self._lease, LEASE_SECONDS)
+        marked = []
+        for address, found in groupby(fresh, lambda f: f[0].resource.address):
+            wanted = list(found)
+            known = tx.get(address)
+            if known is None or known.revision != wanted[0][0].resource.revision:
+                continue
+            names = [w.instance.name for _, w in wanted]
+            started = [*known.status.get(STARTED, ()), *names]
+            observe(tx, self._engine.kinds, known, {**known.status, STARTED: started})
+            marked += [w for _, w in wanted]
+        return marked
+
+    def _start(self, w: Wanted) -> None:
+        names = w.workload.get("secrets") or {}
+        if not names:
+            self._runtime.start(w.instance, w.workload, {})
+            return
+        vault = self._engine.vault
+
+        def values(reader: Reader) -> dict[str, str]:
+            return {name: vault.get(reader, kept) for name, kept in names.items()}
+
+        try:
+            secrets = self._engine.store.read(values)
+        except NotFound:
+            return  # it is being deleted, and its secrets are gone already
+        self._runtime.start(w.instance, w.workload, secrets)
+
+    # ------------------------------------------------------------------ writing
+
+    def _status(self, wish: Wish, failed: Mapping[str, Health]) -> Mapping[str, Any]:
+        resource = wish.resource
+        if wish.over:
+            return resource.status
+        healths = [
+            (w.instance, failed.get(w.instance.id) or self._runtime.health(w.instance.id))
+            for w in wish.instances
+        ]
+        shown = tuple(_shown(instance, health) for instance, health in healths)
+        if wish.kind.observed is not None:
+            now = datetime.fromtimestamp(self._clock(), UTC).isoformat(timespec="seconds")
+            seen = Observation(
+                resource.spec or {}, resource.status, shown, now.replace("+00:00", "Z")
+            )
+            return wish.kind.observed(seen)
+        # What failed was started again: as a whole it is seen as it is now.
+        states = [self._runtime.health(instance.id).state for instance, _ in healths]
+        counts = Seen(len(states), states.count(RUNNING), states.count(FAILED))
+        after = phase(resource.status.get("phase"), counts)
+        return {**resource.status, "phase": after, "instances": list(shown)}
+
+    def _write(
+        self,
+        tx: Transaction,
+        changed: list[tuple[Wish, Mapping[str, Any]]],
+        over: list[Wish],
+    ) -> None:
         if self._lease is None:
             return
         leases.renew(tx, self._lease, LEASE_SECONDS)
-        for resource, status in changed:
-            known = tx.get(resource.address)
+        kinds = self._engine.kinds
+        for wish, status in changed:
+            known = tx.get(wish.resource.address)
             # Changed or gone meanwhile: the next pass sees what it is now.
-            if known is not None and known.revision == resource.revision:
-                observe(tx, self._engine.kinds, known, status)
+            if known is not None and known.revision == wish.resource.revision:
+                observe(tx, kinds, known, status)
+        for wish in over:
+            known = tx.get(wish.resource.address)
+            if known is not None and known.revision == wish.resource.revision:
+                Changes(tx, kinds, _ACTOR).delete(known)
 
 
-def _resources(reader: Reader) -> list[Resource]:
-    return reader.resources()
+def _live(reader: Reader, kind: Kind) -> list[Resource]:
+    """The resources of a kind for which something may run."""
+    if kind.live is not None:
+        return reader.find(kind.path, kind.live)
+    return [r for r in reader.resources(kind.path) if r.spec is not None]
 
 
 def _shown(instance: Instance, health: Health) -> dict[str, Any]:
-    body = {"name": instance.name, "id": instance.id, "state": health.state}
+    body: dict[str, Any] = {"name": instance.name, "id": instance.id, "state": health.state}
+    if health.exit is not None:
+        body["exit"] = health.exit
     return {**body, "reason": health.reason} if health.reason else body

@@ -66,8 +66,17 @@ class _Gunicorn(BaseApplication):  # type: ignore[misc]
         }
         if SHARED_METRICS in os.environ:
             given["child_exit"] = lambda _, worker: mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
+        if s.runtime == "process":
+            given["on_exit"] = lambda _: self._end_instances()
         for name, value in given.items():
             self.cfg.set(name, value)
+
+    def _end_instances(self) -> None:
+        """What runs here ends with its server, but not with one that was killed."""
+        from controlplane.program import home_of
+        from controlplane.runtime import process
+
+        process.end(home_of(self._settings).path, self._settings.shutdown_timeout)
 
     def load(self) -> Any:
         from controlplane.program import Program
@@ -81,10 +90,11 @@ class _Gunicorn(BaseApplication):  # type: ignore[misc]
 
 def serve(settings: Settings) -> None:
     """Serve until a signal ends it. Raises AicrError when the settings or the catalog are wrong."""
-    from controlplane.program import load, prepare
+    from controlplane.program import announce, load, prepare
 
     set_level(settings.log_level)
     # What cannot start says so here, once, and not from every worker.
     load(settings)
+    announce(settings)
     prepare(settings)
     _Gunicorn(settings).run()

@@ -71,6 +71,10 @@ class Peer:
     def refuse(self, id_: Any, words: str, code: str = NotFound.code) -> None:
         self._send({"id": id_, "error": words, "code": code})
 
+    def end(self) -> None:
+        """Hang up, after what was sent."""
+        self._writer.close()
+
 
 # What a command does for a peer. Whoever does not answer at once returns an awaitable.
 Command = Callable[[Peer, Json], "Awaitable[Any] | Any"]
@@ -83,6 +87,7 @@ class Server:
         self, commands: Mapping[str, Command], gone: Callable[[Peer], None] = lambda _: None
     ) -> None:
         self._commands, self._gone = commands, gone
+        self._peers: dict[Peer, asyncio.Task[Any] | None] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def listen(self, path: str) -> asyncio.Server:
@@ -98,14 +103,28 @@ class Server:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         peer = Peer(writer)
+        self._peers[peer] = asyncio.current_task()
         try:
             while line := await reader.readline():
                 self._do(peer, json.loads(line))
         except (ConnectionError, ValueError):
             pass  # whoever sends what is no message is not heard any further
         finally:
+            self._peers.pop(peer)
             self._gone(peer)
             writer.close()
+
+    def say(self, topic: str, **facts: Any) -> None:
+        """Tell everybody."""
+        for peer in self._peers:
+            peer.say(topic, **facts)
+
+    async def end(self) -> None:
+        """Hang up on everybody, after what was said."""
+        serving = [task for task in self._peers.values() if task is not None]
+        for peer in self._peers:
+            peer.end()
+        await asyncio.gather(*serving)
 
     def _do(self, peer: Peer, message: Json) -> None:
         id_, name = message.get("id"), message.get("do")
@@ -246,15 +265,21 @@ class Line:
         try:
             self._file.write(encode({"id": 1, "do": do, **facts}))
             self._file.flush()
-            answer = self._file.readline(MAX_LINE)
+            message = self._read()
+            while "say" in message:  # whoever asks and waits has no ear for anything else
+                message = self._read()
         except OSError as e:
             raise _gone() from e
-        if not answer.endswith(b"\n"):
-            raise _gone()
-        message = json.loads(answer)
         if "error" in message:
             raise Unavailable(message["error"])
         return message["ok"]
+
+    def _read(self) -> Json:
+        answer = self._file.readline(MAX_LINE)
+        if not answer.endswith(b"\n"):
+            raise _gone()
+        message: Json = json.loads(answer)
+        return message
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -75,10 +76,10 @@ def with_id(reader: Reader, key_id: str) -> Key | None:
 
 def with_value(reader: Reader, value: str) -> Key | None:
     """The key of a value."""
-    return next(iter(_with_value(reader, value)), None)
+    return next(iter(all_with_value(reader, value)), None)
 
 
-def _with_value(reader: Reader, value: str) -> list[Key]:
+def all_with_value(reader: Reader, value: str) -> list[Key]:
     """Manifests may declare a value more than once, each a key of its own."""
     if not apikeys.is_shaped(value):
         return []
@@ -107,7 +108,12 @@ def is_suspended(found: Resource | None) -> bool:
 
 def usable(reader: Reader, value: str, now: datetime) -> Key | None:
     """The key of a value, when it is active and its owner is not suspended."""
-    active = (key for key in _with_value(reader, value) if key.state(now) == ACTIVE)
+    return first_usable(reader, all_with_value(reader, value), now)
+
+
+def first_usable(reader: Reader, found: Iterable[Key], now: datetime) -> Key | None:
+    """The first of these keys that is active and whose owner is not suspended."""
+    active = (key for key in found if key.state(now) == ACTIVE)
     return next((key for key in active if not is_suspended(user(reader, key.owner))), None)
 
 

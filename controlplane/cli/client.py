@@ -8,6 +8,7 @@ from aicr.cli import output
 from aicr.errors import Conflict, NotFound
 from controlplane.cli.options import me, note_here
 from controlplane.cli.token import check_scopes
+from controlplane.home import NOTHING
 from controlplane.state.protocol import Reader, Resource
 
 _STATE = click.option(
@@ -64,7 +65,7 @@ def list_(state: str | None) -> None:
     from controlplane.local import open_engine
 
     note_here(state)
-    with open_engine(state) as engine:
+    with open_engine(state, make=NOTHING) as engine:
         found = engine.store.read(_clients)
     rows = [
         [
@@ -103,6 +104,6 @@ def remove(name: str, state: str | None) -> None:
             raise Conflict(f"{name} is managed by manifests: remove it there")
         changes.delete(known)
 
-    with open_engine(state) as engine:
+    with open_engine(state, make=NOTHING) as engine:
         engine.change_now(me(), work)
     output.emit(f"{name} is removed.\n")

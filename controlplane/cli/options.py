@@ -8,18 +8,18 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple, TypeVar
-from urllib.parse import urlsplit
 
 import click
 
 from aicr.cli import output
 from aicr.errors import InvalidRequest
-from controlplane.backend import Backend, Local, Wanted
-from controlplane.client import SERVER, Remote, is_here
+from controlplane.backend import Backend, Local
+from controlplane.client import SERVER, Remote, host_of, is_here
 from controlplane.home import NOTHING
 from controlplane.home import STATE_VARIABLE as STATE
 from controlplane.plan.builder import Options
 from controlplane.plan.definition import Plan
+from controlplane.planner import Asked
 from controlplane.state.protocol import Actor
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -116,9 +116,9 @@ def backend(place: Place, make: str = NOTHING) -> Iterator[Backend]:
 
 def note_here(state: str | None) -> None:
     """Say that a command works on this host when AICR_SERVER names another: somebody who set that
-    may mean the server there."""
+    may mean the server there. Raises InvalidRequest when it names none."""
     server = os.environ.get(SERVER)
-    if server and not state and not is_here(urlsplit(server).hostname or ""):
+    if server and not state and not is_here(host_of(server, SERVER)):
         output.warn([f"this is the state of this host: {SERVER} does not count here (--state)"])
 
 
@@ -143,7 +143,7 @@ def criteria(asked: tuple[str, ...]) -> dict[str, str]:
     return found
 
 
-def wanted(path: str, asked: tuple[str, ...], prune: bool) -> Wanted:
+def wanted(path: str, asked: tuple[str, ...], prune: bool) -> Asked:
     """The manifests of a command, with the values of the secrets that they refer to."""
     from controlplane import documents, secretrefs
     from controlplane.compile import references
@@ -155,7 +155,7 @@ def wanted(path: str, asked: tuple[str, ...], prune: bool) -> Wanted:
     if any(word in source.data for source in sources for word in (b"env:", b"file:")):
         places = references(manifests, fields, KINDS)
     values = secretrefs.read(places, places.__getitem__)
-    return Wanted(manifests, fields, values, Options(prune))
+    return Asked(manifests, fields, values, Options(prune))
 
 
 def secrets_of(plan: Plan) -> dict[str, str]:

@@ -7,12 +7,12 @@ import click
 from aicr.atomic import write_file
 from aicr.cli import output
 from aicr.cli.options import format_option, strict_option
-from controlplane.backend import Made
 from controlplane.cli import options
 from controlplane.cli.options import Place, backend
 from controlplane.home import DEFAULT
 from controlplane.plan import view
 from controlplane.plan.definition import Plan
+from controlplane.planner import Made
 
 CHANGES = 2
 

@@ -37,11 +37,18 @@ def document(problem: Problem, path: str) -> dict[str, Any]:
 
 
 _CONTENT = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemDetails"}}}
-# What OpenAPI says of what a service with this dialect refuses; 401 has no body.
+
+
+def refusal(description: str) -> dict[str, Any]:
+    """What OpenAPI says of one status that a service with this dialect refuses with."""
+    return {"description": description, "content": _CONTENT}
+
+
+# All of them; 401 has no body.
 REFUSALS: dict[str, Any] = {
     "401": {"description": "There is no valid bearer."},
     **{
-        status: {"description": text, "content": _CONTENT}
+        status: refusal(text)
         for status, text in {
             "400": "The request is wrong.",
             "403": "It is not allowed.",

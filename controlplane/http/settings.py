@@ -39,6 +39,8 @@ class Settings(NamedTuple):
     home: str = ""
     state: str = ""
     runtime: str = "none"
+    # Where images are mapped to commands (empty: images.yaml in the home).
+    images: str = ""
     # The GPUs of this machine, by name, as which it is a cluster itself; none: it is no cluster.
     cluster_gpus: Mapping[str, int] = {"H100": 8}
     # What happens to artifacts from registries that are not recognised or have no credential, and
@@ -144,7 +146,7 @@ def _switch(text: str) -> bool:
     return word == ON
 
 
-RUNTIMES = ("none", "simulated")
+RUNTIMES = ("none", "simulated", "process")
 
 
 def _runtime(text: str) -> str:
@@ -172,6 +174,7 @@ VARIABLES = {
     "AICR_HOME": _Variable("home", str.strip),
     "AICR_STATE": _Variable("state", str.strip),
     "AICR_RUNTIME": _Variable("runtime", _runtime),
+    "AICR_IMAGES": _Variable("images", str.strip),
     "AICR_CLUSTER_GPUS": _Variable("cluster_gpus", _gpus),
     "AICR_REGISTRY_CHECK": _Variable("registry_check", _check),
     "AICR_REGISTRY_LIVE": _Variable("registry_live", _switch),

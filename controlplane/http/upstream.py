@@ -29,10 +29,13 @@ class Broken(Exception):
 
 
 class Upstream:
-    """Connections to endpoints (host:port), kept for the next request. Made on a running loop."""
+    """Connections to endpoints (host:port), kept for the next request; for one loop."""
 
     def __init__(self) -> None:
-        self._session = aiohttp.ClientSession(
+        self._session: aiohttp.ClientSession | None = None
+
+    def _open(self) -> aiohttp.ClientSession:
+        session = self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=IDLE_SECONDS),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS),
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -43,7 +46,8 @@ class Upstream:
             max_field_size=MAX_HEADER_BYTES,
         )
         # A GET that had no answer may still have been carried out; aiohttp's own tests use this.
-        self._session._retry_connection = False  # noqa: SLF001
+        session._retry_connection = False  # noqa: SLF001
+        return session
 
     async def send(
         self,
@@ -55,7 +59,7 @@ class Upstream:
     ) -> aiohttp.ClientResponse:
         """The answer, as soon as its head is there. Raises Unreached, and Broken."""
         try:
-            return await self._session.request(
+            return await (self._session or self._open()).request(
                 method,
                 _url(endpoint, target),
                 headers=_text(headers),
@@ -68,7 +72,8 @@ class Upstream:
             raise Broken(_words(e)) from e
 
     async def close(self) -> None:
-        await self._session.close()
+        if self._session is not None:
+            await self._session.close()
 
 
 async def parts(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 from uuid import uuid4
 
 from aicr.errors import Conflict, InvalidRequest
@@ -12,7 +11,7 @@ from controlplane.changes import CREATED, UPDATED, Changes
 from controlplane.kinds import Making, kind_of
 from controlplane.plan.definition import CREATE, DELETE, PROTECT, REPLACE, UNPROTECT, Stage
 from controlplane.state.protocol import Json, Resource, Transaction
-from controlplane.state.rows import text
+from controlplane.state.rows import text_if_any
 from controlplane.vault import Vault
 
 
@@ -26,11 +25,11 @@ class Effects:
         """Raises Conflict when the resource is not as it was when this was planned."""
         known = changes.tx.get(stage.address, deleted=True)
         before = None if known is None else known.spec
-        if _text(before) != _text(stage.before):
+        if text_if_any(before) != text_if_any(stage.before):
             raise Conflict(f"{stage.address} has changed since the plan: plan again")
         if known is not None and known.exists and known.protected and _destroys(stage):
             raise Conflict(f"{stage.address} is protected")
-        stays = stage.action != REPLACE and _text(stage.after) == _text(before)
+        stays = stage.action != REPLACE and text_if_any(stage.after) == text_if_any(before)
         if known is not None and stage.after is not None and stays:
             # It stays as it is; what changes is who manages it, or that it is protected.
             applied = known.applied if stage.action in (PROTECT, UNPROTECT) else known.spec
@@ -101,7 +100,3 @@ def secret_name(address: str, path: str) -> str:
 
 def _destroys(stage: Stage) -> bool:
     return stage.action in (DELETE, REPLACE)
-
-
-def _text(spec: Any) -> str | None:
-    return None if spec is None else text(spec)

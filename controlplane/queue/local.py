@@ -17,7 +17,7 @@ from typing import NamedTuple
 from aicr.errors import Unavailable
 from controlplane.queue.limits import Windows
 from controlplane.queue.protocol import Limit, Load, Place, Position
-from controlplane.wire import Client, Json
+from controlplane.wire import Client, Json, line
 
 # How long until a runner that was not there is looked for again.
 AGAIN_SECONDS = 0.1
@@ -269,3 +269,12 @@ class Local:
 
     def _on_count(self, message: Json) -> None:
         self.offered(message["door"], message["count"])
+
+
+def loads_at(path: str) -> dict[str, Load]:
+    """What goes on at the doors of a host, for a thread; nothing when there is no runner."""
+    try:
+        with line(path) as connection:
+            return {door: Load(*load) for door, load in connection.ask("loads").items()}
+    except Unavailable:
+        return {}

@@ -1,1 +1,1 @@
-"""The process that owns what runs, and says who may use it."""
+"""The runner: the process that instances run under, outside of all web workers."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Callable, Iterator, Mapping
+from typing import NamedTuple, Protocol
+
+from controlplane.runtime.workload import Workload
 
 STARTING, RUNNING, FAILED = "starting", "running", "failed"
 # Of what ends by itself, and did so well.
@@ -33,7 +35,11 @@ class Health(NamedTuple):
 class Runtime(Protocol):
     """Every call may be made again: starting what runs and stopping what is gone do nothing."""
 
-    def start(self, instance: Instance, spec: Mapping[str, Any]) -> None: ...
+    def accepts(self, workload: Workload) -> bool:
+        """Whether this is a place for such a thing at all."""
+
+    def start(self, instance: Instance, workload: Workload, secrets: Mapping[str, str]) -> None:
+        """Start it with these values of its secrets, by their names."""
 
     def stop(self, id_: str) -> None: ...
 
@@ -42,3 +48,6 @@ class Runtime(Protocol):
     def list(self) -> list[Instance]: ...
 
     def logs(self, id_: str) -> Iterator[str]: ...
+
+    async def watch(self, wake: Callable[[], None]) -> None:
+        """Call `wake` whenever an instance has changed, until cancelled."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
 
 from controlplane.runtime.protocol import FAILED, RUNNING, STARTING, Health, Instance
+from controlplane.runtime.workload import Workload
 
 
 class Simulated:
@@ -17,7 +18,10 @@ class Simulated:
         self._started: dict[str, tuple[Instance, float]] = {}
         self._failed: dict[str, str] = {}
 
-    def start(self, instance: Instance, spec: Mapping[str, Any]) -> None:
+    def accepts(self, workload: Workload) -> bool:
+        return True
+
+    def start(self, instance: Instance, workload: Workload, secrets: Mapping[str, str]) -> None:
         self._started.setdefault(instance.id, (instance, self._clock()))
 
     def stop(self, id_: str) -> None:
@@ -42,3 +46,6 @@ class Simulated:
     def logs(self, id_: str) -> Iterator[str]:
         if id_ in self._started:
             yield f"{id_}: simulated, nothing runs"
+
+    async def watch(self, wake: Callable[[], None]) -> None:
+        await asyncio.Event().wait()  # time alone changes anything here

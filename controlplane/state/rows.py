@@ -29,6 +29,11 @@ def text(value: Any) -> str:
     return jsonio.canonical(value).decode()
 
 
+def text_if_any(value: Any) -> str | None:
+    """The same, but None for None."""
+    return None if value is None else text(value)
+
+
 def _json(stored: str) -> Json:
     value: Json = json.loads(stored)
     return value
@@ -39,8 +44,8 @@ def resource_row(r: Resource) -> dict[str, Any]:
         "address": r.address,
         "kind": parse(r.address).kind,
         "uid": r.uid,
-        "spec": None if r.spec is None else text(r.spec),
-        "applied": None if r.applied is None else text(r.applied),
+        "spec": text_if_any(r.spec),
+        "applied": text_if_any(r.applied),
         "status": text(r.status),
         "protected": r.protected,
         "revision": r.revision,

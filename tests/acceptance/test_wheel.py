@@ -34,8 +34,10 @@ COMMANDS = [
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The built wheel, unpacked as an installer would."""
     scratch = tmp_path_factory.mktemp("wheel")
+    (scratch / "tmp").mkdir()
+    env = {**os.environ, "TMPDIR": str(scratch / "tmp")}
     command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "-o", str(scratch)]
-    subprocess.run([*command, str(ROOT)], check=True, capture_output=True)
+    subprocess.run([*command, str(ROOT)], check=True, capture_output=True, env=env)
     (archive,) = scratch.glob("*.whl")
     with zipfile.ZipFile(archive) as unpacked:
         unpacked.extractall(scratch / "site")
@@ -62,6 +64,10 @@ def test_the_wheel_carries_data_and_compiled_catalog(wheel: Path) -> None:
     assert json.loads((data / "catalog.json").read_text())["format"] == catalog.FORMAT
     assert (data / "origins.json").exists()
     assert not (wheel / "tests").exists()
+
+
+def test_a_build_leaves_nothing_behind(wheel: Path) -> None:
+    assert list((wheel.parent / "tmp").iterdir()) == []
 
 
 @pytest.mark.parametrize("arguments", COMMANDS, ids=lambda a: " ".join(a)[:40])

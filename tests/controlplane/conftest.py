@@ -10,7 +10,7 @@ from falcon import testing
 
 from controlplane.http import log
 from controlplane.http.settings import Settings
-from controlplane.program import Program
+from controlplane.program import Program, prepare
 
 # Tests that are not about the limit never meet it.
 PLENTY = {"rate_limit": 1_000_000, "rate_burst": 1_000_000}
@@ -32,7 +32,9 @@ class Api(testing.TestClient):
     """A client of one program; `program` is what answers."""
 
     def __init__(self, **settings: Any) -> None:
-        self.program = Program(Settings(**{**PLENTY, **settings}))
+        given = Settings(**{**PLENTY, **settings})
+        prepare(given)
+        self.program = Program(given)
         super().__init__(_as_served(self.program.app))
 
     def recipe(self, **parameters: str) -> Any:

@@ -26,8 +26,9 @@ from controlplane.http.metrics import Metrics
 from controlplane.http.problem_json import DIALECT
 from controlplane.http.settings import Network, Settings
 from controlplane.local import open_state
+from controlplane.services.keys.context import Context, Trust
 from controlplane.services.keys.models import SCHEMAS
-from controlplane.services.keys.routes import Context, Trust, routes
+from controlplane.services.keys.routes import routes
 from controlplane.services.keys.service import PREFIXES, Service
 from controlplane.state import sql
 from controlplane.state.protocol import Actor

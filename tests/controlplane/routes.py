@@ -84,7 +84,8 @@ _CLUSTERS = {
     "clusterVersions": ("GET",),
 }
 _OFFERED = (
-    "clusterGroups", "gpus", "regions", "clusterNames", "attributes", "instanceTypes", "gpu/usage",
+    "clusterGroups", "gpus", "regions", "clusterNames", "attributes", "instanceTypes",
+    "instanceTypes/availability", "gpu/usage", "deployments/{deploymentId}/gpu/usage",
 )  # fmt: skip
 SIS = {
     **{f"/v1/accounts/{{ncaId}}/{path}": methods for path, methods in _CLUSTERS.items()},

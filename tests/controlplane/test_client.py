@@ -14,11 +14,11 @@ import pytest
 
 from aicr import errors
 from aicr.errors import InvalidRequest
-from controlplane.backend import Wanted
 from controlplane.client import Remote
 from controlplane.home import home
 from controlplane.plan.builder import Options
 from controlplane.plan.definition import Plan
+from controlplane.planner import Asked
 from tests.controlplane.engines import manifest
 
 EMPTY = Plan("lineage", 3, "", "", "", (), (), 0)
@@ -165,7 +165,7 @@ def test_nor_does_a_proxy_see_it(stub: Stub, monkeypatch: pytest.MonkeyPatch) ->
 def test_a_plan(stub: Stub) -> None:
     stub.says(planned())
     one = manifest({"test.things.one": {"size": 1}})._replace(depth=2)
-    wanted = Wanted([one], {"region": "europe"}, {"env:A": "value"}, Options(prune=True))
+    wanted = Asked([one], {"region": "europe"}, {"env:A": "value"}, Options(prune=True))
     made = Remote(f"{stub.url}/").plan(wanted)
     assert made == (EMPTY, ["w"])
     method, path, headers, data = stub.asked[0]

@@ -11,11 +11,12 @@ import pytest
 
 from controlplane import loop as loops
 from controlplane.engine import Engine
+from controlplane.families import KINDS
 from controlplane.loop import Loop, runtime_of
 from controlplane.plan.recover import APPLYING, INTERRUPTED
 from controlplane.reconcile import LEASE
 from controlplane.runtime.simulated import Simulated
-from controlplane.state.protocol import StoredPlan
+from controlplane.state.protocol import Event, StoredPlan
 from tests.controlplane.engines import ME, opened
 
 
@@ -31,14 +32,14 @@ def test_runtimes() -> None:
 
 
 def test_without_a_runtime_nobody_holds_a_lease(engine: Engine) -> None:
-    loop = Loop(engine, "none")
+    loop = Loop(engine, None)
     loop.once()
     loop.end()
     assert engine.store.read(lambda r: r.lease(LEASE)) is None
 
 
 def test_with_one_it_reconciles_and_lets_go(engine: Engine) -> None:
-    loop = Loop(engine, "simulated")
+    loop = Loop(engine, Simulated())
     loop.once()
     lease = engine.store.read(lambda r: r.lease(LEASE))
     assert lease is not None
@@ -52,7 +53,7 @@ def test_with_one_it_reconciles_and_lets_go(engine: Engine) -> None:
 def test_plans_of_the_dead_are_judged(engine: Engine, capfd: Any) -> None:
     stored = StoredPlan("sha256:1", APPLYING, "{}", "then", "me", {}, 7)
     engine.store.write(lambda tx: tx.put_plan(stored))
-    Loop(engine, "none").once()
+    Loop(engine, None).once()
     found = engine.store.read(lambda r: r.plan("sha256:1"))
     assert found is not None
     assert found.status == INTERRUPTED
@@ -66,7 +67,7 @@ def test_old_events_are_forgotten_once_it_is_worth_it(engine: Engine, monkeypatc
     def create(name: str) -> None:
         engine.change_now(ME, lambda c: c.create(f"test.things.{name}", {"size": 1}))
 
-    loop = Loop(engine, "none")
+    loop = Loop(engine, None)
     compacted = []
     for name in "abcdefgh":
         create(name)
@@ -80,7 +81,7 @@ def test_old_events_are_forgotten_once_it_is_worth_it(engine: Engine, monkeypatc
 
 def test_a_round_that_fails_is_not_the_last(engine: Engine, monkeypatch: Any, capfd: Any) -> None:
     monkeypatch.setattr(loops, "SECONDS", 0.01)
-    loop = Loop(engine, "none")
+    loop = Loop(engine, None)
     rounds = 0
 
     def once() -> None:
@@ -89,7 +90,7 @@ def test_a_round_that_fails_is_not_the_last(engine: Engine, monkeypatch: Any, ca
         if rounds == 1:
             raise OSError("the disk is away")
 
-    monkeypatch.setattr(loop, "once", once)
+    monkeypatch.setattr(loop, "_house", once)
 
     async def run() -> None:
         task = asyncio.create_task(loop.run())
@@ -99,3 +100,56 @@ def test_a_round_that_fails_is_not_the_last(engine: Engine, monkeypatch: Any, ca
 
     asyncio.run(asyncio.wait_for(run(), 10))
     assert "a round of the loop failed" in capfd.readouterr().err
+
+
+class Restless(Simulated):
+    """Says at once that something has changed, once."""
+
+    async def watch(self, wake: Any) -> None:
+        wake()
+        await super().watch(wake)
+
+
+@pytest.fixture
+def real(tmp_path: Path) -> Iterator[Engine]:
+    """An engine with the kinds of services."""
+    with opened(str(tmp_path / "real.db"), KINDS) as made:
+        yield made
+
+
+def test_changes_wake_the_reconciler_before_its_time(real: Engine, monkeypatch: Any) -> None:
+    monkeypatch.setattr(loops, "SECONDS", 3600.0)
+    loop = Loop(real, Restless())
+    passes = asyncio.Event()
+    count = 0
+
+    def reconcile() -> None:
+        nonlocal count
+        count += 1
+        home.call_soon_threadsafe(passes.set)
+
+    monkeypatch.setattr(loop, "_reconcile", reconcile)
+
+    async def run() -> None:
+        nonlocal home
+        home = asyncio.get_running_loop()
+        task = asyncio.create_task(loop.run())
+        while count < 2:  # the first by itself, the second because of the runtime
+            await passes.wait()
+            passes.clear()
+        loop.heard(Event(1, "created", "aicr.clusters.a", "now", {}))
+        while count < 3:
+            await passes.wait()
+            passes.clear()
+        task.cancel()
+
+    home: Any = None
+    asyncio.run(asyncio.wait_for(run(), 10))
+    assert count == 3
+
+
+def test_events_about_what_runs_nothing_wake_nobody(real: Engine) -> None:
+    loop = Loop(real, Simulated())
+    for address in ("access.accounts.a", "plan", "new.kind.a"):
+        loop.heard(Event(1, "created", address, "now", {}))
+    assert not loop._woken.is_set()

@@ -10,68 +10,16 @@ import pytest
 
 from aicr.models import Model
 from controlplane.engine import Engine
-from controlplane.kinds import Kind, table
-from controlplane.reconcile import (
-    BROKEN,
-    DEGRADED,
-    IDLE,
-    LEASE,
-    PENDING,
-    READY,
-    TRANSITIONS,
-    Reconciler,
-    Seen,
-    condition,
-    phase,
-)
-from controlplane.runtime.protocol import FAILED, Health, Instance
+from controlplane.kinds import Kind, Look, Lookup, Observation, table
+from controlplane.phases import BROKEN, DEGRADED, IDLE, PENDING, READY
+from controlplane.queue.protocol import Load
+from controlplane.reconcile import LEASE, STARTED, Reconciler
+from controlplane.runtime.protocol import ENDED, FAILED, Health, Instance
 from controlplane.runtime.simulated import Simulated
+from controlplane.runtime.workload import Workload
 from controlplane.state import leases
 from controlplane.state.protocol import Lease, Resource
 from tests.controlplane.engines import ME, opened
-
-# --------------------------------------------------------------------------- the table
-
-CONDITIONS = {
-    "nothing wanted": Seen(0, 0, 0),
-    "all run": Seen(2, 2, 0),
-    "all failed": Seen(2, 0, 2),
-    "some run": Seen(2, 1, 1),
-    "none runs": Seen(2, 0, 1),
-}
-PHASES = (None, IDLE, PENDING, READY, DEGRADED, BROKEN, "what another version wrote")
-EXPECTED = {
-    "nothing wanted": (IDLE,) * 7,
-    "all run": (READY,) * 7,
-    "all failed": (BROKEN,) * 7,
-    "some run": (PENDING, PENDING, PENDING, DEGRADED, DEGRADED, PENDING, PENDING),
-    "none runs": (PENDING, PENDING, PENDING, DEGRADED, DEGRADED, PENDING, PENDING),
-}
-
-
-def test_the_table_is_whole() -> None:
-    assert set(TRANSITIONS) == set(CONDITIONS) == set(EXPECTED)
-
-
-@pytest.mark.parametrize("name", CONDITIONS)
-def test_conditions(name: str) -> None:
-    assert condition(CONDITIONS[name]) == name
-
-
-@pytest.mark.parametrize(
-    ("name", "before", "after"),
-    [(n, b, a) for n in EXPECTED for b, a in zip(PHASES, EXPECTED[n], strict=True)],
-)
-def test_transitions(name: str, before: str | None, after: str) -> None:
-    assert phase(before, CONDITIONS[name]) == after
-
-
-def test_every_seen_has_one_condition() -> None:
-    for wanted in range(4):
-        for running in range(wanted + 1):
-            for failed in range(wanted + 1 - running):
-                assert condition(Seen(wanted, running, failed)) in TRANSITIONS
-
 
 # --------------------------------------------------------------------------- passes
 
@@ -81,8 +29,8 @@ class Service(Model):
     image: str = "a"
 
 
-def _instances(spec: Mapping[str, Any], _status: Mapping[str, Any]) -> dict[str, Any]:
-    return {f"i{n}": {"image": spec["image"]} for n in range(spec["count"])}
+def _instances(look: Look) -> dict[str, Workload]:
+    return {f"i{n}": {"image": look.spec["image"]} for n in range(look.spec["count"])}
 
 
 KINDS = table(
@@ -248,8 +196,8 @@ class During(Simulated):
         super().__init__()
         self.what = what
 
-    def start(self, instance: Instance, spec: Mapping[str, Any]) -> None:
-        super().start(instance, spec)
+    def start(self, instance: Instance, workload: Workload, secrets: Mapping[str, str]) -> None:
+        super().start(instance, workload, secrets)
         what, self.what = self.what, None
         if what is not None:
             what()
@@ -317,3 +265,217 @@ def test_who_slept_past_its_time_writes_nothing(engine: Engine) -> None:
     with pytest.raises(leases.Fenced):
         late.run()
     assert get(engine).status == {}
+
+
+# --------------------------------------------------------------------------- what ends by itself
+
+
+class Job(Model):
+    count: int = 1
+
+
+def _jobs(look: Look) -> dict[str, Workload]:
+    names = [f"j{n}" for n in range(look.spec["count"])]
+    return {} if look.status.get("done") else {n: {"image": "a", "once": True} for n in names}
+
+
+def _done(seen: Observation) -> Mapping[str, Any]:
+    states = [i["state"] for i in seen.instances]
+    done = bool(states) and all(s in (ENDED, FAILED) for s in states)
+    reasons = [i.get("reason", "") for i in seen.instances]
+    return {**seen.status, "done": True, "why": reasons} if done else seen.status
+
+
+_OPEN = Lookup("open", "yes")
+
+JOBS = table(
+    Kind(
+        "test.jobs",
+        Job,
+        "End.",
+        lookups=lambda spec, status: () if status.get("done") else (_OPEN,),
+        live=_OPEN,
+        instances=_jobs,
+        observed=_done,
+    )
+)
+J = "test.jobs.a"
+
+
+@pytest.fixture
+def jobs(tmp_path: Path) -> Iterator[Engine]:
+    with opened(str(tmp_path / "jobs.db"), JOBS) as made:
+        made.change_now(ME, lambda c: c.create(J, {"count": 2}))
+        yield made
+
+
+class Counting(Simulated):
+    """Knows how often something was started; forgets what runs when its host does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.starts: list[str] = []
+
+    def start(self, instance: Instance, workload: Workload, secrets: Mapping[str, str]) -> None:
+        self.starts.append(instance.name)
+        super().start(instance, workload, secrets)
+
+
+def test_that_it_will_be_started_is_known_before_it_is(jobs: Engine) -> None:
+    noted: list[Any] = []
+
+    class Asking(Simulated):
+        def start(self, instance: Instance, workload: Workload, secrets: Any) -> None:
+            noted.append(get(jobs, J).status[STARTED])
+            super().start(instance, workload, secrets)
+
+    Reconciler(jobs, Asking()).run()
+    assert noted == [["j0", "j1"], ["j0", "j1"]]
+
+
+def test_it_is_started_once_whatever_happens(jobs: Engine) -> None:
+    before, after = Counting(), Counting()
+    first = Reconciler(jobs, before)
+    first.run()
+    before.fail(before.list()[0].id, "exit status 1")
+    first.run()
+    first.run()
+    assert before.starts == ["j0", "j1"]
+    assert "done" not in get(jobs, J).status
+    first.end()
+    second = Reconciler(jobs, after)  # of a host that knows nothing any more
+    second.run()
+    assert after.starts == []
+    status = get(jobs, J).status
+    assert status["done"]
+    assert all("nobody knows" in why for why in status["why"])
+
+
+def test_those_that_have_ended_are_not_looked_at(jobs: Engine) -> None:
+    looked: list[str] = []
+    kinds = table(
+        JOBS["test.jobs"]._replace(instances=lambda look: looked.append("once more") or {})
+    )
+    done = Engine(jobs.store, kinds, jobs.vault)
+    known = get(jobs, J)
+    jobs.change_now(ME, lambda c: c.update(known, status={"done": True}))
+    Reconciler(done, Simulated()).run()
+    assert looked == []
+
+
+def test_what_was_changed_before_it_was_noted_is_not_started(jobs: Engine) -> None:
+    class Late(Counting):
+        def list(self) -> list[Instance]:
+            known = get(jobs, J)
+            jobs.change_now(ME, lambda c: c.update(known, spec={"count": 1}))
+            return super().list()
+
+    runtime = Late()
+    Reconciler(jobs, runtime).run()
+    assert runtime.starts == []
+
+
+# --------------------------------------------------------------------------- hooks
+
+
+class Door(Model):
+    pass
+
+
+def _counted(look: Look) -> int:
+    return (look.memory or 0) + look.load.waiting
+
+
+def _scaled(look: Look) -> dict[str, Workload]:
+    return {f"d{n}": {"image": "a"} for n in range(look.memory)}
+
+
+DOORS = table(
+    Kind(
+        "test.doors",
+        Door,
+        "Scale.",
+        scale=_counted,
+        instances=_scaled,
+        over=lambda look: look.load.running == 9,
+    )
+)
+D = "test.doors.a"
+
+
+@pytest.fixture
+def doors(tmp_path: Path) -> Iterator[Engine]:
+    with opened(str(tmp_path / "doors.db"), DOORS) as made:
+        made.change_now(ME, lambda c: c.create(D, {}))
+        yield made
+
+
+def test_the_load_scales_and_is_remembered(doors: Engine) -> None:
+    loads: dict[str, Load] = {}
+    runtime = Simulated()
+    reconciler = Reconciler(doors, runtime, lambda: loads)
+    seen = []
+    for waiting in (0, 2, 0, 1):
+        loads[D] = Load(waiting=waiting)
+        reconciler.run()
+        seen.append(names(runtime))
+    assert seen == [[], ["d0", "d1"], ["d0", "d1"], ["d0", "d1", "d2"]]
+
+
+def test_what_is_over_goes_with_all_that_runs_for_it(doors: Engine) -> None:
+    runtime = Simulated()
+    loads = {D: Load(waiting=1)}
+    reconciler = Reconciler(doors, runtime, lambda: loads)
+    reconciler.run()
+    assert names(runtime) == ["d0"]
+    loads[D] = Load(running=9)
+    reconciler.run()
+    assert names(runtime) == []
+    assert doors.store.read(lambda r: r.get(D)) is None
+    entry = doors.store.read(lambda r: r.audit(0, 10))[-1]
+    assert (entry.actor, entry.action) == ("reconciler", "deleted")
+
+
+class Picky(Simulated):
+    def accepts(self, workload: Workload) -> bool:
+        return workload["image"] != "a"
+
+
+def test_what_is_for_another_runtime_is_left_alone(engine: Engine) -> None:
+    create(engine)
+    create(engine, "test.services.b", image="b")
+    runtime = Picky()
+    Reconciler(engine, runtime).run()
+    assert [i.address for i in runtime.list()] == ["test.services.b"]
+    assert get(engine).status == {}
+
+
+class Crashing(Counting):
+    """Everything that is started has failed."""
+
+    def health(self, id_: str) -> Health:
+        return Health(FAILED, "exit status 1")
+
+
+def test_what_crashes_is_started_ever_more_seldom(engine: Engine) -> None:
+    create(engine)
+    clock = Clock()
+    runtime = Crashing()
+    reconciler = Reconciler(engine, runtime, clock=clock)
+    starts = []
+    for tick in range(200):
+        clock.now = tick / 10
+        reconciler.run()
+        starts.append(len(runtime.starts))
+    assert [starts[i] for i in (0, 1, 5, 15, 40, 90, 199)] == [1, 2, 2, 3, 4, 5, 6]
+    assert "again and again" in get(engine).status["instances"][0]["reason"]
+
+
+def test_many_passes_renew_the_lease_seldom(engine: Engine) -> None:
+    create(engine)
+    reconciler = Reconciler(engine, Simulated())
+    reconciler.run()
+    before = held(engine)
+    for _ in range(5):
+        reconciler.run()
+    assert held(engine) == before

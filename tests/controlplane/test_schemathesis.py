@@ -22,7 +22,7 @@ from controlplane.access import scopes
 from controlplane.access.bootstrap import CLIENT
 from controlplane.http.log import set_level
 from controlplane.http.settings import Settings
-from controlplane.program import Program, home_of
+from controlplane.program import Program, home_of, prepare
 from tests.controlplane.conftest import PLENTY
 from tests.controlplane.routes import ALL, STREAMS
 
@@ -48,10 +48,11 @@ EXAMPLES = int(os.environ.get("AICR_SCHEMATHESIS_EXAMPLES", "300"))
 
 @pytest.fixture(scope="module")
 def described(own_cache: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    program = Program(
-        Settings(**PLENTY, log_level="error", home=str(tmp_path_factory.mktemp("home")))
-    )
+    home = str(tmp_path_factory.mktemp("home"))
+    settings = Settings(**PLENTY, log_level="error", home=home)
     set_level("error")
+    prepare(settings)
+    program = Program(settings)
     described = schemathesis.openapi.from_asgi("/openapi.json", program.app)
     described.token = home_of(program.settings).token()
     # In two, since clusters take no long ones.

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from pydantic import Field
 
 from aicr.models import CriteriaSpec, Model
-from controlplane.kinds import Kind, table
+from controlplane.kinds import Kind, Look, table
+from controlplane.runtime.workload import Workload
+
+# What stands for a stack where images are run.
+STACKS = "stacks.aicr.local/stack"
 
 
 class Cluster(Model):
@@ -18,10 +19,10 @@ class Cluster(Model):
     criteria: CriteriaSpec = Field(description="What the stack is asked for, as for aicr recipe.")
 
 
-def _instances(spec: Mapping[str, Any], _status: Mapping[str, Any]) -> dict[str, Any]:
+def _instances(look: Look) -> dict[str, Workload]:
     """One thing to keep running: the stack, by the digest of its bundle."""
-    stack = spec.get("stack")
-    return {} if stack is None else {"stack": {"bundle": stack["bundle"]}}
+    stack = look.spec.get("stack")
+    return {} if stack is None else {"stack": {"image": f"{STACKS}@{stack['bundle']}"}}
 
 
 KINDS = table(

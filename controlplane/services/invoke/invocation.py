@@ -12,17 +12,19 @@ from contextlib import suppress
 from typing import Any, NamedTuple
 
 import aiohttp
+from prometheus_client import CollectorRegistry
 
-from aicr.errors import RateLimited
+from aicr.errors import InvalidRequest, RateLimited
 from controlplane.http.log import log
+from controlplane.http.middleware.request_id import new
 from controlplane.http.upstream import Broken, Unreached, Upstream, at_once, parts
 from controlplane.queue.local import Local
-from controlplane.queue.protocol import Place
+from controlplane.queue.protocol import Load, Place, Position
 from controlplane.services.invoke import answers, errors, requests
 from controlplane.services.invoke.errors import Gone, Pairs, Refusal
 from controlplane.services.invoke.exchange import Exchange
 from controlplane.services.invoke.metrics import FunctionMetrics
-from controlplane.services.invoke.results import Head, Results
+from controlplane.services.invoke.results import Head, Results, State
 from controlplane.services.invoke.versions import Version
 
 # So long after the hold time an instance may still take a request (contract 7.4).
@@ -56,6 +58,32 @@ class Plane(NamedTuple):
     upstream: Upstream
     results: Results
     metrics: FunctionMetrics
+
+    async def position(self, request: str, account: str) -> Position | None:
+        """Where a request of an account is; None when nobody knows it. Raises InvalidRequest when
+        it neither waits nor is answered any more."""
+        found = await self.queue.position(request)
+        if found is not None:
+            return found
+        state = self.results.look(request, account)
+        if state in (State.DONE, State.FAILED):
+            raise InvalidRequest(f"Request id '{request}': no longer pending or in progress")
+        return Position(self.results.door(request), 0) if state is State.PENDING else None
+
+    async def loads(self) -> dict[str, Load]:
+        return await self.queue.loads()
+
+    async def close(self) -> None:
+        await self.upstream.close()
+        self.results.close()
+
+
+def plane_of(queue: Local, results: str, registry: CollectorRegistry) -> Plane:
+    """The plane of one worker; `results` is the directory that it shares with others."""
+    plane = Plane(queue, Upstream(), Results(results, new()), FunctionMetrics(registry))
+    queue.settled = plane.results.settled
+    queue.offered = plane.metrics.instances
+    return plane
 
 
 async def invoke(plane: Plane, exchange: Exchange, what: Invocation) -> None:
@@ -119,7 +147,7 @@ def _promise(
 ) -> Coroutine[Any, Any, None] | None:
     """202: the request can be polled from now on."""
     try:
-        plane.results.begin(what.id, what.account)
+        plane.results.begin(what.id, what.account, what.version.door)
     except OSError as e:
         log("error", "a result cannot be kept", requestId=what.id, error=str(e))
         return None

@@ -27,6 +27,7 @@ from controlplane.services.invoke.errors import Pairs
 KEEP_SECONDS = 3600
 # Word of a result comes through the runner; without one they are looked for so often.
 LOOK_SECONDS = 0.5
+SWEEP_SECONDS = 60
 
 
 class State(Enum):
@@ -54,10 +55,10 @@ class Results:
 
     # Whoever waits for a function.
 
-    def begin(self, request: str, account: str) -> None:
-        """Let a request be polled. Raises OSError."""
+    def begin(self, request: str, account: str, door: str) -> None:
+        """Let a request behind a door be polled. Raises OSError."""
         self._live()
-        document = {"account": account, "worker": self._name}
+        document = {"account": account, "worker": self._name, "door": door}
         staged = self._path(request, "part")
         with _private(staged) as f:
             f.write(jsonio.compact(document).encode())
@@ -95,6 +96,10 @@ class Results:
             lost = state is State.PENDING and not self._lives(str(said.get("worker")))
             return State.FAILED if lost else state
         return State.UNKNOWN
+
+    def door(self, request: str) -> str:
+        """Behind which door a request that is pending is answered."""
+        return str((self._said(request, State.PENDING) or {}).get("door", ""))
 
     def _said(self, request: str, state: State) -> dict[str, object] | None:
         try:
@@ -153,6 +158,12 @@ class Results:
                 with suppress(FileNotFoundError):
                     if entry.stat().st_mtime < oldest and self._may_go(entry.name):
                         os.unlink(entry.path)
+
+    async def tidy(self) -> None:
+        """Do so now and then, until cancelled."""
+        while True:
+            await asyncio.to_thread(self.sweep)
+            await asyncio.sleep(SWEEP_SECONDS)
 
     def _may_go(self, file: str) -> bool:
         """Whether nobody needs a file: what a living worker waits for may take longer."""

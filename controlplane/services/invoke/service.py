@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 from controlplane.access import guard, scopes
 from controlplane.access.credentials import Caller
 from controlplane.access.guard import Knows
-from controlplane.engine import Engine
 from controlplane.http.app import Service
 from controlplane.http.log import log
 from controlplane.http.metrics import Metrics
@@ -37,18 +36,22 @@ REGION = b"us-west-1"
 Missing = Callable[[str, Sequence[str]], Awaitable[list[str]]]
 
 
-class Context(NamedTuple):
+async def all_missing(_account: str, assets: Sequence[str]) -> list[str]:
+    """Where there are no assets."""
+    return list(assets)
+
+
+class Invoking(NamedTuple):
     """What requests are answered with. `max_body` is that of wrappers: what is in them is held in
     memory; all else is streamed."""
 
-    engine: Engine
     credentials: Knows
     versions: Versions
     plane: Plane
     metrics: Metrics
-    missing: Missing
     allowed_hosts: Sequence[str] = ()
     max_body: int = 10 * 1024 * 1024
+    missing: Missing = all_missing
 
 
 def service() -> Service:
@@ -56,15 +59,10 @@ def service() -> Service:
     return Service(routes(), ())
 
 
-async def all_missing(_account: str, assets: Sequence[str]) -> list[str]:
-    """Where there are no assets."""
-    return list(assets)
-
-
 class Front:
     """Answers what is for a function, or about a request to one; everything else goes on."""
 
-    def __init__(self, app: Any, context: Context) -> None:
+    def __init__(self, app: Any, context: Invoking) -> None:
         self._app, self._of = app, context
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:

@@ -8,8 +8,9 @@ from controlplane.access.credentials import Credentials
 from controlplane.engine import Engine
 from controlplane.http.app import Service
 from controlplane.http.problem_json import DIALECT
+from controlplane.services.keys.context import Context, Trust
 from controlplane.services.keys.models import SCHEMAS
-from controlplane.services.keys.routes import Context, Trust, routes
+from controlplane.services.keys.routes import routes
 
 PREFIXES = (
     "/v1/keys",

@@ -5,29 +5,14 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from controlplane.http.problem_json import REFUSALS, refusal
+
 _OBJECT = {"description": "OK.", "content": {"application/json": {"schema": {"type": "object"}}}}
 _EMPTY = {"description": "Done."}
-_PROBLEM = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemDetails"}}}
-# What these routes may refuse, in the vendor's form; 401 has no body.
 _REFUSALS: dict[str, Any] = {
-    "401": {"description": "There is no valid bearer."},
-    **{
-        status: {"description": text, "content": _PROBLEM}
-        for status, text in {
-            "400": "The request is wrong.",
-            "403": "It is not allowed.",
-            "404": "There is no such thing.",
-            "405": "The path has no such method.",
-            "409": "The state does not allow it.",
-            "413": "The body is too large.",
-            "415": "The body is no JSON.",
-            "422": "The Idempotency-Key was used with another request.",
-            "429": "Too soon; see Retry-After.",
-            "500": "The server is wrong.",
-            "503": "The server is busy or ending.",
-            "507": "The store is full; nothing was stored.",
-        }.items()
-    },
+    **REFUSALS,
+    "422": refusal("The Idempotency-Key was used with another request."),
+    "429": refusal("Too soon; see Retry-After."),
 }
 _ISSUER = {
     "name": "Key-Issuer-Id",

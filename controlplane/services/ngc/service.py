@@ -17,7 +17,8 @@ from controlplane.services.ngc.context import Context
 from controlplane.services.ngc.models import SCHEMAS
 from controlplane.services.ngc.orgs import Gateway, Orgs
 from controlplane.services.ngc.spec import DIALECT, PREFIXES
-from controlplane.services.nvcf import routes as nvcf
+from controlplane.services.nvcf import service as nvcf
+from controlplane.vendor.routes import Context as Functions
 
 BASE = "/v2/nvcf"
 # About other accounts: not for orgs.
@@ -25,7 +26,7 @@ _CROSSING = f"{BASE}/accounts"
 
 
 def service(
-    credentials: Credentials, functions: nvcf.Context, routes: Iterable[Route], org: str
+    credentials: Credentials, functions: Functions, routes: Iterable[Route], org: str
 ) -> Service:
     """`routes` are those of registries; `org` is what the first account is called, unless by its
     id."""
@@ -49,7 +50,7 @@ def service(
 
 
 def _of_nvcf(
-    context: Context, functions: nvcf.Context, routes: Iterable[Route]
+    context: Context, functions: Functions, routes: Iterable[Route]
 ) -> Iterator[tuple[str, Route]]:
     for route in nvcf.hosted(functions):
         yield route.path, route

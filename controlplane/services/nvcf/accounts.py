@@ -10,10 +10,11 @@ from controlplane.address import NAME_PATTERN
 from controlplane.changes import Changes
 from controlplane.registries import CREDENTIALS
 from controlplane.services.nvcf import answers, checks, compile, errors  # noqa: A004
-from controlplane.services.nvcf.calls import Answer, Call
-from controlplane.services.nvcf.lookups import FUNCTIONS, TELEMETRIES, account_of, by_account
-from controlplane.services.nvcf.scalars import MAX_INT
+from controlplane.services.nvcf.lookups import FUNCTIONS
 from controlplane.state.protocol import Reader, Resource
+from controlplane.vendor.calls import Answer, Call
+from controlplane.vendor.lookups import TELEMETRIES, account_of, by_account
+from controlplane.vendor.scalars import MAX_INT
 
 _NAME = re.compile(NAME_PATTERN.removesuffix("$"))
 # What an account may have where nothing is said (contract 1 and 18).

@@ -7,8 +7,9 @@ from typing import Any
 
 from controlplane.access import times
 from controlplane.kinds import Spec
-from controlplane.services.nvcf.lookups import FUNCTIONS, TELEMETRY_FIELDS, account_of
+from controlplane.services.nvcf.lookups import FUNCTIONS
 from controlplane.state.protocol import Resource
+from controlplane.vendor.lookups import TELEMETRY_FIELDS, account_of
 
 Answer = dict[str, Any]
 HEALTH_URI, HEALTH_PORT, HEALTH_TIMEOUT = "/v2/health/ready", 8000, "PT10S"

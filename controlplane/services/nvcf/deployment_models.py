@@ -8,7 +8,8 @@ from pydantic import Field, model_validator
 
 from aicr.models import Model
 from controlplane import durations
-from controlplane.services.nvcf.scalars import (
+from controlplane.vendor.models import HelmValidationPolicy
+from controlplane.vendor.scalars import (
     Duration,
     NotBlank,
     NotNegative,
@@ -51,17 +52,6 @@ class ScaleDown(_Scale):
 class Autoscaling(Model):
     scaleUpDetails: ScaleUp | None = None
     scaleDownDetails: ScaleDown | None = None
-
-
-class KubernetesType(Model):
-    group: str
-    version: str
-    kind: str
-
-
-class HelmValidationPolicy(Model):
-    name: Annotated[Literal["Default", "Unrestricted"], folded("Default", "Unrestricted")]
-    extraKubernetesTypes: Annotated[list[KubernetesType], Field(min_length=1)] | None = None
 
 
 class GpuSpecification(Model):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
 from controlplane.access import guard, times
 from controlplane.changes import Changes
 from controlplane.kinds import Making
+from controlplane.queue.protocol import Load
 from controlplane.registries import Artifact
 from controlplane.services.nvcf import (
     answers,
@@ -15,19 +17,14 @@ from controlplane.services.nvcf import (
     compile,  # noqa: A004
     errors,
     lifecycle,
-    queues,
     visible,
 )
-from controlplane.services.nvcf.calls import Answer, Call
 from controlplane.services.nvcf.deployment_models import GpuSpecification, GpuSpecificationUpdate
-from controlplane.services.nvcf.kinds import deployment_status
-from controlplane.services.nvcf.lookups import (
-    DEPLOYMENTS,
-    FUNCTIONS,
-    by_account,
-    by_deployment,
-)
+from controlplane.services.nvcf.kinds import deployment_status, placed
+from controlplane.services.nvcf.lookups import DEPLOYMENTS, FUNCTIONS, by_deployment
 from controlplane.state.protocol import Json, Reader, Resource
+from controlplane.vendor.calls import Answer, Call
+from controlplane.vendor.lookups import by_account
 
 
 def _function(reader: Reader, call: Call) -> Resource:
@@ -76,10 +73,7 @@ def create(changes: Changes, call: Call) -> Answer:
     spec = compile.deployment(answers.name_of(function), call.body.deploymentSpecifications)
     address, uid = f"{DEPLOYMENTS}.{call.ids['functionVersionId']}", str(uuid4())
     made = Making(address, uid, spec, {}, {}, tx.now, tx)
-    status = {
-        **deployment_status(made, call.registry_check),
-        "gpuSpecificationIds": _fresh_ids(spec),
-    }
+    status = deployment_status(made, call.registry_check, _fresh_ids(spec))
     return {"deployment": answers.deployment(changes.create(address, spec, status, uid=uid))}
 
 
@@ -184,7 +178,10 @@ def _store(changes: Changes, deployed: Resource, specs: list[dict[str, Any]]) ->
     checked = [compile.canonical(GpuSpecification(**s)) for s in specs]
     spec = {**(deployed.spec or {}), "deploymentSpecifications": checked}
     now = times.stamp(times.parse(changes.tx.now))
-    return changes.update(deployed, spec=spec, status={**deployed.status, "lastUpdatedAt": now})
+    status = {**deployed.status, "lastUpdatedAt": now}
+    tx, function = changes.tx, changes.tx.get(f"{FUNCTIONS}.{spec['function']}")
+    offers = partial(checks.groups_for, tx, function.spec or {}) if function else tuple
+    return changes.update(deployed, spec=spec, status=placed(tx, spec, status, offers))
 
 
 # --------------------------------------------------------------------------- ending
@@ -197,7 +194,7 @@ def delete(changes: Changes, call: Call) -> Answer:
     deployed = visible.deployment_of(tx, function)
     if deployed is None:
         raise errors.no_deployment(call.ids["functionVersionId"])
-    if call.options["graceful"] and queues.outstanding(tx, call.ids["functionVersionId"]):
+    if call.options["graceful"] and call.loads.get(deployed.address, Load()) != Load():
         if deployed.protected:
             changes.delete(deployed)  # refuses, as it would at once
         changes.update(deployed, status={**deployed.status, "draining": True})

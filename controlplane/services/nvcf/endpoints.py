@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Mapping
 
-from falcon.asgi import Request
-from pydantic import BaseModel
-
-from controlplane.access.scopes import ADMIN_PREFIX
 from controlplane.services.nvcf import (
     accounts,
     deployment_models,
@@ -17,40 +12,21 @@ from controlplane.services.nvcf import (
     functions,
     models,
     queues,
-    requests,
     secrets,
     sharing,
     telemetries,
 )
-from controlplane.services.nvcf.calls import Change, Pulls, Read
 from controlplane.services.nvcf.visible import VISIBILITIES
+from controlplane.vendor import requests
+from controlplane.vendor.endpoints import Endpoint, Option, crossing
+from controlplane.vendor.models import UpdateSecretsRequest
 
 BASE = "/v2/nvcf"
-Option = Callable[[Request], Any]
 OPTIONS: Mapping[str, Option] = {
     "visibility": lambda req: requests.words(req, "visibility", VISIBILITIES),
     "includeSecrets": lambda req: requests.flag(req, "includeSecrets", True),
     "graceful": lambda req: requests.flag(req, "graceful", False),
 }
-
-
-class Endpoint(NamedTuple):
-    """A method of a path, the scopes of which one is needed, and what it does: exactly one of
-    `read` and `change`. `answer` is what an answer's object is called; nothing: no body."""
-
-    method: str
-    path: str
-    summary: str
-    scopes: tuple[str, ...]
-    answer: str = ""
-    read: Read | None = None
-    change: Change | None = None
-    body: type[BaseModel] | None = None
-    options: tuple[str, ...] = ()
-    # What it lets be pulled, for those who ask registries themselves.
-    pulls: Pulls | None = None
-    # Below /accounts/{ncaId}: about that account, by an admin: scope.
-    crosses: bool = False
 
 
 _LIST = ("list_functions", "list_functions_details")
@@ -111,7 +87,7 @@ def _of_deployments() -> Iterator[Endpoint]:
     )  # fmt: skip
     yield Endpoint(
         "delete", path, "Undeploy a version", _DEPLOY, "function",
-        change=deployments.delete, options=("graceful",),
+        change=deployments.delete, options=("graceful",), queued=True,
     )  # fmt: skip
     yield Endpoint("get", _D, "A deployment", _DEPLOY, "deployment", deployments.get_by_id)
     yield Endpoint(
@@ -123,17 +99,17 @@ def _of_deployments() -> Iterator[Endpoint]:
 
 def _of_queues() -> Iterator[Endpoint]:
     yield Endpoint("get", f"/queues{_F}", "Queues of a function", _QUEUE, "queues",
-                   queues.of_function)  # fmt: skip
+                   queues.of_function, queued=True)  # fmt: skip
     yield Endpoint("get", f"/queues{_V}", "The queue of a version", _QUEUE, "queues",
-                   queues.of_version)  # fmt: skip
+                   queues.of_version, queued=True)  # fmt: skip
     yield Endpoint("get", "/queues/{requestId}/position", "The place of a request in its queue",
-                   _QUEUE, "positionInQueue", queues.position)  # fmt: skip
+                   _QUEUE, "positionInQueue", queues.position, queued=True)  # fmt: skip
 
 
 def _of_extras() -> Iterator[Endpoint]:
     yield Endpoint(
         "put", f"/secrets{_V}", "Put secrets of a version", _SECRETS,
-        change=secrets.of_function, body=models.UpdateSecretsRequest,
+        change=secrets.of_function, body=UpdateSecretsRequest,
     )  # fmt: skip
     yield Endpoint(
         "put", "/secrets/telemetries/{telemetryId}", "Put the secret of a telemetry", _SECRETS,
@@ -203,16 +179,6 @@ def _of_accounts() -> Iterator[Endpoint]:
     yield Endpoint("get", "/clients/{clientId}", "A client", _SETUP, "client", accounts.client)
 
 
-def _crossing(endpoint: Endpoint) -> Endpoint:
-    """The same about another account, for administrators."""
-    return endpoint._replace(
-        path=f"/accounts/{{ncaId}}{endpoint.path}",
-        summary=f"{endpoint.summary}, of an account",
-        scopes=tuple(f"{ADMIN_PREFIX}{scope}" for scope in endpoint.scopes),
-        crosses=True,
-    )
-
-
 def _own() -> Iterator[Endpoint]:
     """What everybody asks about the account that they have."""
     yield from _of_functions()
@@ -230,9 +196,9 @@ _DEPLOYMENTS = Endpoint("get", "/deployments", "List deployments", _DEPLOY, "dep
 def _all() -> Iterator[Endpoint]:
     yield from _own()
     yield from _of_accounts()
-    yield from map(_crossing, _own())
+    yield from map(crossing, _own())
     # Only below an account is there a list of deployments.
-    yield _crossing(_DEPLOYMENTS)
+    yield crossing(_DEPLOYMENTS)
 
 
 def _hosted() -> Iterator[Endpoint]:

@@ -8,8 +8,8 @@ from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from aicr.models import Model
 from controlplane.access.bootstrap import ACCOUNT
-from controlplane.services.nvcf.models import SecretBody
-from controlplane.services.nvcf.scalars import (
+from controlplane.vendor.models import SecretBody
+from controlplane.vendor.scalars import (
     Account,
     NotBlank,
     NotNegative,

@@ -13,19 +13,14 @@ from controlplane.access.scopes import ADMIN_PREFIX
 from controlplane.changes import Changes
 from controlplane.registries import Artifact
 from controlplane.services.nvcf import answers, checks, compile, errors, visible  # noqa: A004
-from controlplane.services.nvcf.calls import Answer, Call
 from controlplane.services.nvcf.checks import LLM
 from controlplane.services.nvcf.lifecycle import INACTIVE
-from controlplane.services.nvcf.lookups import (
-    EVERYBODY,
-    FUNCTIONS,
-    TELEMETRY_FIELDS,
-    account_of,
-    parties,
-)
+from controlplane.services.nvcf.lookups import EVERYBODY, FUNCTIONS, parties
 from controlplane.services.nvcf.models import CreateFunctionRequest, UpdateFunctionRequest
-from controlplane.services.nvcf.requests import uuid
 from controlplane.state.protocol import Json, Reader, Resource
+from controlplane.vendor.calls import Answer, Call
+from controlplane.vendor.lookups import TELEMETRY_FIELDS, account_of
+from controlplane.vendor.requests import uuid
 
 DETAILS = "list_functions_details"
 

@@ -6,26 +6,51 @@ from collections.abc import Mapping
 from itertools import count, islice
 from typing import Any
 
-from controlplane.kinds import Observation, Spec
-from controlplane.services.nvcf import lifecycle
+from controlplane.kinds import Look, Observation, Spec
+from controlplane.runtime.workload import Workload
+from controlplane.services.nvcf import autoscaling, lifecycle, workloads
+from controlplane.services.nvcf.autoscaling import Memory, Sample
 from controlplane.services.nvcf.lifecycle import ACTIVE, ERROR, INACTIVE
+from controlplane.services.nvcf.lookups import FUNCTIONS
 
 RUNNING, STARTING, ERRORED = "RUNNING", "STARTING", "ERRORED"
 # States of runtimes as deployments keep them.
 STATES = {"running": RUNNING, "starting": STARTING, "failed": ERRORED}
 
 
-def wanted(spec: Spec, status: Spec) -> Mapping[str, Any]:
-    """What should run, by name: `0.1` is the second one of the first GPU specification. As many as
-    there are, between minimum and maximum (5.7); nothing once everything failed."""
-    if status.get("status") in (None, ERROR, INACTIVE):
+def scaled(look: Look) -> tuple[Memory, ...]:
+    """How many instances every GPU specification should have, and why. At first as many as there
+    are; the first one of all starts as soon as somebody waits for it."""
+    gpus, before = look.spec["deploymentSpecifications"], look.memory or ()
+    alive = [len(_alive(look.status, i)) for i in range(len(gpus))]
+    places = sum(
+        n * gpu.get("maxRequestConcurrency", 1) for n, gpu in zip(alive, gpus, strict=True)
+    )
+    sample = Sample(look.now, autoscaling.percent(look.load, places))
+    known = [before[i] if i < len(before) else Memory(n) for i, n in enumerate(alive)]
+    found = [autoscaling.decide(gpu, m, sample) for gpu, m in zip(gpus, known, strict=True)]
+    if look.load.waiting and not any(m.target for m in found):
+        found[autoscaling.first(gpus)] = Memory(1)
+    return tuple(found)
+
+
+def wanted(look: Look) -> Mapping[str, Workload]:
+    """What should run, by name: `0.1` is the second one of the first GPU specification; nothing
+    once everything failed, or while its function is not there (any more)."""
+    status = look.status
+    function = look.reader.get(f"{FUNCTIONS}.{look.spec['function']}")
+    if status.get("status") in (None, ERROR, INACTIVE) or function is None:
         return {}
-    found = {}
-    for i, gpu in enumerate(spec["deploymentSpecifications"]):
-        what = {k: gpu[k] for k in ("gpu", "instanceType", "backend") if k in gpu}
-        for n in _numbers(gpu, _alive(status, i)):
-            found[f"{i}.{n}"] = {"function": spec["function"], **what}
-    return found
+    return {
+        f"{i}.{n}": workloads.of(function, look, gpu)
+        for i, gpu in enumerate(look.spec["deploymentSpecifications"])
+        for n in _numbers(look.memory[i].target, _alive(status, i))
+    }
+
+
+def drained(look: Look) -> bool:
+    """Whether a deployment that ends gracefully has nothing left to answer (5.6)."""
+    return bool(look.status.get("draining")) and not any(look.load)
 
 
 def _alive(status: Spec, index: int) -> dict[int, str]:
@@ -38,16 +63,26 @@ def _alive(status: Spec, index: int) -> dict[int, str]:
     return found
 
 
-def _numbers(gpu: Spec, alive: Mapping[int, str]) -> list[int]:
+def _numbers(target: int, alive: Mapping[int, str]) -> list[int]:
     """The numbers of the instances that should run: those that do, without the youngest that are
     too many, and new ones where they are too few."""
     states = list(alive.values())
     running, starting = states.count(RUNNING), states.count(STARTING)
-    steps = lifecycle.scaling(gpu["minInstances"], gpu["maxInstances"], running, starting)
+    steps = lifecycle.scaling(target, target, running, starting)
     youngest = sorted((n for n in alive if alive[n] == RUNNING), reverse=True)
     kept = set(alive) - set(youngest[: steps.terminate])
     fresh = (n for n in count() if n not in alive)
     return sorted([*kept, *islice(fresh, steps.create)])
+
+
+def number(spec: Spec, status: Spec, index: int) -> int:
+    """How many instances of a GPU specification should run: as many as `wanted` names, which may
+    be far too many to name them."""
+    gpu = spec["deploymentSpecifications"][index]
+    states = list(_alive(status, index).values())
+    running, starting = states.count(RUNNING), states.count(STARTING)
+    steps = lifecycle.scaling(gpu["minInstances"], gpu["maxInstances"], running, starting)
+    return running + starting - steps.terminate + steps.create
 
 
 def observed(seen: Observation) -> Spec:
@@ -63,6 +98,7 @@ def observed(seen: Observation) -> Spec:
     if errors:
         found["healthInfo"] = errors
     if state == ERROR:
+        found.pop("placements", None)
         return {**found, "lastUpdatedAt": seen.now}
     if seen.instances:
         known = {i["id"]: i for i in before.get("instances", ())}

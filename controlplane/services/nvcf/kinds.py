@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from typing import Any
 from uuid import UUID
 
-from controlplane import registries
+from controlplane import clusters, placing, registries
 from controlplane.access import times
 from controlplane.access.kinds import ACCOUNTS
 from controlplane.changes import Changes, observe
@@ -23,21 +24,23 @@ from controlplane.services.nvcf.lifecycle import ERROR, INACTIVE
 from controlplane.services.nvcf.lookups import (
     DEPLOYMENTS,
     FUNCTIONS,
-    TELEMETRIES,
-    TELEMETRY_FIELDS,
-    account_of,
-    by_account,
     by_deployment,
     by_function,
     by_name,
     by_party,
-    by_telemetry,
-    by_telemetry_id,
     by_version,
     parties,
 )
 from controlplane.services.nvcf.models import FunctionSpec
-from controlplane.state.protocol import Actor, Resource, Transaction
+from controlplane.state.protocol import Actor, Reader, Resource, Transaction
+from controlplane.vendor.lookups import (
+    TELEMETRIES,
+    TELEMETRY_FIELDS,
+    account_of,
+    by_account,
+    by_telemetry,
+    by_telemetry_id,
+)
 
 
 def derived(uid: str, what: str) -> str:
@@ -82,6 +85,7 @@ def _function_id(making: Making) -> str:
     sibling = making.spec.get("versionOf")
     if sibling is not None:
         found = making.reader.get(f"{FUNCTIONS}.{sibling}")
+        assert found is not None  # noqa: S101 (a reference: the plan made it before)
         return str(found.status["functionId"])
     return str(making.replaced.get("functionId") or derived(making.uid, "function"))
 
@@ -108,14 +112,42 @@ def _deployment_lookups(spec: Spec, status: Spec) -> Iterable[Lookup]:
         yield by_version(status["versionId"])
         yield by_deployment(status["deploymentId"])
         yield by_account(status["account"])
+        yield from clusters.placed(status)
 
 
-def deployment_status(making: Making, mode: str = THROW) -> Spec:
-    """What a deployment is known by; it begins as its minimums say."""
+def deployment_status(making: Making, mode: str = THROW, ids: Iterable[str] = ()) -> Spec:
+    """What a deployment is known by, and where it is; it begins as its minimums say. `ids` are
+    those of its GPU specifications, where they do not follow from its own."""
+    found = checks.deployment(making.reader, making.spec, new=not making.before, mode=mode)
+    status = _deployed(making, found.function, ids)
+    fitting = placing.fitting(
+        status.get("placements", ()), _wanted(making.spec, status), found.groups
+    )
+    return placed(
+        making.reader, making.spec, {**status, "placements": fitting}, lambda: found.groups
+    )
+
+
+def _wanted(spec: Spec, status: Spec) -> list[placing.Wanted]:
+    specs, ids = spec["deploymentSpecifications"], status["gpuSpecificationIds"]
+    return [
+        placing.Wanted(id_, gpu, instances.number(spec, status, i))
+        for i, (id_, gpu) in enumerate(zip(ids, specs, strict=True))
+    ]
+
+
+def placed(reader: Reader, spec: Spec, status: Spec, offers: placing.Offers) -> dict[str, Any]:
+    """The status of a deployment with where its instances are, as many as should run."""
+    wanted, before = _wanted(spec, status), status.get("placements", ())
+    found = placing.place(reader, status["account"], wanted, before, offers)
+    kept = {k: v for k, v in status.items() if k != "placements"}
+    return {**kept, "placements": found} if found else kept
+
+
+def _deployed(making: Making, function: Resource, given: Iterable[str]) -> dict[str, Any]:
     specs, before = making.spec["deploymentSpecifications"], making.before
-    found = checks.deployment(making.reader, making.spec, new=not before, mode=mode)
     now = times.stamp(times.parse(making.now))
-    ids = list(before.get("gpuSpecificationIds", ()))[: len(specs)]
+    ids = [*before.get("gpuSpecificationIds", given)][: len(specs)]
     first = lifecycle.first([s["minInstances"] for s in specs])
     ids += [derived(making.uid, f"{i}") for i in range(len(ids), len(specs))]
     if before:
@@ -124,10 +156,10 @@ def deployment_status(making: Making, mode: str = THROW) -> Spec:
         return {**changed, "status": first} if before["status"] == ERROR else changed
     return {
         "deploymentId": making.uid,
-        "functionId": found.status["functionId"],
-        "versionId": found.status["versionId"],
-        "functionName": (found.spec or {})["name"],
-        "account": account_of(found.spec or {}),
+        "functionId": function.status["functionId"],
+        "versionId": function.status["versionId"],
+        "functionName": (function.spec or {})["name"],
+        "account": account_of(function.spec or {}),
         "gpuSpecificationIds": ids,
         "status": first,
         "createdAt": now,
@@ -199,7 +231,9 @@ KINDS = table(
         follows=frozenset({"function"}),
         lookups=_deployment_lookups,
         status=deployment_status,
+        scale=instances.scaled,
         instances=instances.wanted,
+        over=instances.drained,
         observed=instances.observed,
         after=_after_deployment,
     ),

@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-from controlplane.access.bootstrap import ACCOUNT
 from controlplane.kinds import Lookup, Spec
 
-FUNCTIONS, DEPLOYMENTS, TELEMETRIES = "nvcf.functions", "nvcf.deployments", "nvcf.telemetries"
+FUNCTIONS, DEPLOYMENTS = "nvcf.functions", "nvcf.deployments"
 EVERYBODY = "*"
-TELEMETRY_FIELDS = ("logsTelemetryId", "metricsTelemetryId", "tracesTelemetryId")
-
-
-def account_of(spec: Spec) -> str:
-    """The account that a resource belongs to: what it does not say is the first one."""
-    return str(spec.get("account", ACCOUNT))
 
 
 def by_function(function: str) -> Lookup:
@@ -23,16 +16,8 @@ def by_version(version: str) -> Lookup:
     return Lookup("versionId", version)
 
 
-def by_account(account: str) -> Lookup:
-    return Lookup("account", account)
-
-
 def by_party(account: str) -> Lookup:
     return Lookup("party", account)
-
-
-def by_telemetry(name: str) -> Lookup:
-    return Lookup("telemetry", name)
 
 
 def parties(spec: Spec) -> frozenset[str]:
@@ -48,7 +33,3 @@ def by_name(function: str) -> Lookup:
 
 def by_deployment(deployment: str) -> Lookup:
     return Lookup("deploymentId", deployment)
-
-
-def by_telemetry_id(telemetry: str) -> Lookup:
-    return Lookup("telemetryId", telemetry)

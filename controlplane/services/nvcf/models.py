@@ -7,14 +7,14 @@ are validated with `extra="ignore"`.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from aicr import jsonio
 from aicr.models import Model
 from controlplane.access.bootstrap import ACCOUNT
-from controlplane.services.nvcf.scalars import (
+from controlplane.vendor.models import Artifact, SecretBodies, Telemetries, Variable
+from controlplane.vendor.scalars import (
     Account,
     Description,
     Duration,
@@ -33,7 +33,6 @@ from controlplane.services.nvcf.scalars import (
     folded,
     not_blank,
     routing_word,
-    unreadable,
     whole,
 )
 
@@ -46,13 +45,6 @@ class Health(Model):
     port: Positive
     timeout: Duration
     expectedStatusCode: Int
-
-
-class Variable(Model):
-    """A variable of the container's environment."""
-
-    key: str
-    value: str
 
 
 Routing = Annotated[
@@ -86,14 +78,6 @@ class FunctionModel(Model):
     version: str | None = None
     uri: Uri | None = None
     llmConfig: LlmConfig | None = None
-
-
-class Artifact(Model):
-    """A resource that instances get beside their models."""
-
-    name: NotBlank
-    version: NotBlank
-    uri: Uri
 
 
 class RateLimit(Model):
@@ -134,20 +118,6 @@ class Priorities(Model):
 
 class LlmInvocationConfig(Model):
     priority: Priorities | None = None
-
-
-class Telemetries(Model):
-    """Where logs, metrics and traces of a function go; in manifests names of nvcf.telemetries."""
-
-    logsTelemetryId: str | None = None
-    metricsTelemetryId: str | None = None
-    tracesTelemetryId: str | None = None
-
-    @model_validator(mode="after")
-    def _one(self) -> Self:
-        if not (self.logsTelemetryId or self.metricsTelemetryId or self.tracesTelemetryId):
-            raise bean("at least one telemetry must be set")
-        return self
 
 
 # --------------------------------------------------------------------------- functions
@@ -214,35 +184,6 @@ def _broken_models(f: FunctionBody) -> Iterable[str]:
             yield f"model '{m.name}': llmConfig with uris must be set"
         if f.functionType != "LLM" and not ((m.version or "").strip() and m.uri):
             yield f"model '{m.name}': version and uri must be set"
-
-
-class SecretBody(Model):
-    """A secret with its value: text, or a JSON object."""
-
-    name: SecretName
-    value: Any
-
-    @model_validator(mode="after")
-    def _value(self) -> Self:
-        if not isinstance(self.value, str | dict):
-            raise unreadable("the value must be text or an object")
-        if not 1 <= len(secret_text(self.value).strip()) <= 32768:
-            raise bean("the value must have 1 to 32768 characters")
-        return self
-
-
-def secret_text(value: Any) -> str:
-    """The text that is kept of a secret's value."""
-    return value if isinstance(value, str) else jsonio.compact(value)
-
-
-def _own_names(secrets: list[SecretBody]) -> list[SecretBody]:
-    if len({s.name for s in secrets}) < len(secrets):
-        raise bean("secrets must have names of their own")
-    return secrets
-
-
-SecretBodies = Annotated[list[SecretBody], AfterValidator(_own_names)]
 
 
 class CreateFunctionRequest(FunctionBody):
@@ -319,10 +260,6 @@ class ClearingUpdateFunctionRequest(UpdateFunctionRequest):
 
     def says_something(self) -> bool:
         return "rateLimit" in self.model_fields_set or super().says_something()
-
-
-class UpdateSecretsRequest(Model):
-    secrets: Annotated[SecretBodies, Field(min_length=1)]
 
 
 class RateLimitRequest(Model):

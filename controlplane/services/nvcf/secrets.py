@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from controlplane.changes import Changes
 from controlplane.services.nvcf import compile, errors, telemetries, visible  # noqa: A004
-from controlplane.services.nvcf.calls import Answer, Call
 from controlplane.services.nvcf.lifecycle import INACTIVE
 from controlplane.state.protocol import Resource
+from controlplane.vendor.calls import Answer, Call
 
 
 def _version(changes: Changes, call: Call) -> Resource:

@@ -8,8 +8,8 @@ from controlplane.access import guard
 from controlplane.access.policy import version as target_of
 from controlplane.changes import Changes
 from controlplane.services.nvcf import answers, errors, visible
-from controlplane.services.nvcf.calls import Answer, Call
 from controlplane.state.protocol import Reader, Resource
+from controlplane.vendor.calls import Answer, Call
 
 _VERSION, _FUNCTION = "authorizedParties", "functionAuthorizedParties"
 

@@ -7,17 +7,17 @@ from uuid import uuid4
 from controlplane.changes import Changes
 from controlplane.kinds import Making
 from controlplane.services.nvcf import answers, checks, compile, errors  # noqa: A004
-from controlplane.services.nvcf.calls import Answer, Call
 from controlplane.services.nvcf.kinds import telemetry_status
-from controlplane.services.nvcf.lookups import (
-    FUNCTIONS,
+from controlplane.services.nvcf.lookups import FUNCTIONS
+from controlplane.state.protocol import Reader, Resource
+from controlplane.vendor.calls import Answer, Call
+from controlplane.vendor.lookups import (
     TELEMETRIES,
     account_of,
     by_account,
     by_telemetry,
     by_telemetry_id,
 )
-from controlplane.state.protocol import Reader, Resource
 
 # How many an account may have where its own bound says nothing.
 MAX = 50

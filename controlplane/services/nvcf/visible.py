@@ -13,8 +13,6 @@ from controlplane.services.nvcf.lookups import (
     DEPLOYMENTS,
     EVERYBODY,
     FUNCTIONS,
-    account_of,
-    by_account,
     by_function,
     by_name,
     by_party,
@@ -23,6 +21,7 @@ from controlplane.services.nvcf.lookups import (
 )
 from controlplane.services.nvcf.rows import Row, Rows
 from controlplane.state.protocol import Reader, Resource
+from controlplane.vendor.lookups import account_of, by_account
 
 PUBLIC, PRIVATE, AUTHORIZED = VISIBILITIES = ("public", "private", "authorized")
 

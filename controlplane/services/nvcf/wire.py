@@ -8,27 +8,11 @@ from pydantic import BaseModel
 
 from controlplane.services.nvcf.deployment_models import GpuSpecification
 from controlplane.services.nvcf.extra_models import Party
-from controlplane.services.nvcf.models import (
-    Artifact,
-    FunctionModel,
-    Health,
-    LlmInvocationConfig,
-    RateLimit,
-    Telemetries,
-    Variable,
-)
+from controlplane.services.nvcf.models import FunctionModel, Health, LlmInvocationConfig, RateLimit
+from controlplane.vendor.models import Artifact, Telemetries, Variable
+from controlplane.vendor.spec import items, ref
 
 Status = Literal["INACTIVE", "DEPLOYING", "ACTIVE", "ERROR", "DEGRADED", "DEGRADING"]
-
-
-class NvcfProblem(BaseModel):
-    """An error, as RFC 7807 has it; errors of this service have a type."""
-
-    type: str = ""
-    title: str
-    status: int
-    detail: str
-    instance: str
 
 
 class ActiveInstance(BaseModel):
@@ -141,34 +125,26 @@ class ClientDto(BaseModel):
     description: str | None = None
 
 
-def _of(name: str) -> dict[str, Any]:
-    return {"$ref": f"#/components/schemas/{name}"}
-
-
-def _list(items: dict[str, Any]) -> dict[str, Any]:
-    return {"type": "array", "items": items}
-
-
 _TEXT, _NUMBER = {"type": "string"}, {"type": "integer"}
 # What an answer's object holds, by the name that endpoints call it.
 SHAPES: dict[str, dict[str, Any]] = {
-    "function": _of("FunctionDto"),
-    "functions": _list(_of("FunctionDto")),
-    "functionIds": _list(_TEXT),
-    "deployment": _of("DeploymentDto"),
-    "deployments": _list(_of("DeploymentDto")),
-    "gpuSpecification": _of("GpuSpecificationDto"),
-    "instances": _list({"type": "object"}),
-    "queues": _list(_of("QueueDto")),
+    "function": ref("FunctionDto"),
+    "functions": items(ref("FunctionDto")),
+    "functionIds": items(_TEXT),
+    "deployment": ref("DeploymentDto"),
+    "deployments": items(ref("DeploymentDto")),
+    "gpuSpecification": ref("GpuSpecificationDto"),
+    "instances": items({"type": "object"}),
+    "queues": items(ref("QueueDto")),
     "positionInQueue": _NUMBER,
-    "telemetry": _of("TelemetryDto"),
-    "telemetries": _list(_of("TelemetryDto")),
-    "account": _of("AccountDto"),
-    "accounts": _list(_of("AccountDto")),
-    "client": _of("ClientDto"),
+    "telemetry": ref("TelemetryDto"),
+    "telemetries": items(ref("TelemetryDto")),
+    "account": ref("AccountDto"),
+    "accounts": items(ref("AccountDto")),
+    "client": ref("ClientDto"),
 }
-SHARING = _of("AuthorizedPartiesDto")
+SHARING = ref("AuthorizedPartiesDto")
 DTOS: tuple[type[BaseModel], ...] = (
-    NvcfProblem, FunctionDto, DeploymentDto, GpuSpecificationDto, QueueDto, TelemetryDto,
+    FunctionDto, DeploymentDto, GpuSpecificationDto, QueueDto, TelemetryDto,
     AuthorizedPartiesDto, AccountDto, ClientDto,
 )  # fmt: skip

@@ -27,6 +27,7 @@ from controlplane.http.problems import Refused
 from controlplane.plan import apply as applying
 from controlplane.plan.builder import state_of
 from controlplane.plan.definition import Plan
+from controlplane.planner import Made
 from controlplane.services.plans import events, requests, spec
 from controlplane.services.plans.models import PlanRequest
 from controlplane.state.protocol import Actor
@@ -75,14 +76,13 @@ class Plans:
         await asyncio.to_thread(planner.keep, context.engine, plan, actor)
         _say(resp, _shown(plan, "planned", {}, warnings))
 
-    def _made(self, request: PlanRequest) -> tuple[Plan, list[str]]:
+    def _made(self, request: PlanRequest) -> Made:
         engine = self._context.engine
         if request.destroy:
-            return planner.destroy(engine), []
+            return Made(planner.destroy(engine), [])
         if request.action is not None:
-            return planner.wish(engine, request.action, request.addresses), []
-        made = planner.make(engine, self._context.catalog(), requests.asked(request))
-        return made.plan, [w.text for w in made.warnings]
+            return Made(planner.wish(engine, request.action, request.addresses), [])
+        return planner.make(engine, self._context.catalog(), requests.asked(request))
 
 
 class OnePlan:

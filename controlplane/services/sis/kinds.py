@@ -14,10 +14,11 @@ from controlplane.services.sis.models import ClusterSpec
 def _status(making: Making) -> Spec:
     """A cluster of a manifest meets the rules that one of REST meets."""
     try:
-        if not making.before:
-            spec = making.spec
-            return lifecycle.create(making.reader, spec["ncaId"], spec, making.uid)
-        return lifecycle.replace(making.reader, making.reader.get(making.address), making.spec)
+        spec, reader = making.spec, making.reader
+        known = reader.get(making.address) if making.before else None
+        if known is None:
+            return lifecycle.create(reader, spec["ncaId"], spec, making.uid)
+        return lifecycle.replace(reader, known, spec)
     except Refused as e:
         raise _said(e, making.address) from None
 

@@ -13,6 +13,7 @@ from uuid import UUID, uuid5
 
 from controlplane.clusters import (
     CLUSTERS,
+    EVERYBODY,
     NOT_READY,
     by_fingerprint,
     by_group,
@@ -177,10 +178,14 @@ def _takes_away(reader: Reader, id_: str, old: Spec, new: Spec) -> Fault:
     for p in placements(reader, id_):
         if p.instance_type in _types(old, p.gpu) - _types(new, p.gpu):
             return errors.conflict(f"instance type {p.instance_type} has active instances")
-        gone = {*old.get("authorizedNCAIds", ())} - {*new.get("authorizedNCAIds", ())}
-        if p.account in gone:
+        if not _serves(new, p.account):
             return errors.conflict(f"account {p.account} has active instances")
     return None
+
+
+def _serves(spec: Spec, account: str) -> bool:
+    allowed = spec.get("authorizedNCAIds", ())
+    return account == spec["ncaId"] or account in allowed or EVERYBODY in allowed
 
 
 def _types(spec: Spec, gpu: str) -> set[str]:

@@ -72,7 +72,8 @@ def rows(reader: Reader, account: str, filter_: Filter) -> list[Row]:
 
 def _all(reader: Reader, account: str, usage_: str) -> Iterator[Row]:
     for group in clusters.offers(reader, account, usage_):
-        for cluster in group.clusters:
+        for offered in group.clusters:
+            cluster = clusters.in_use(reader, offered)
             for gpu in cluster.gpus:
                 for type_ in gpu.instance_types:
                     yield Row(cluster, gpu, type_)
@@ -127,18 +128,6 @@ def _details(same: list[Row]) -> dict[str, Any]:
     }
 
 
-def _usage(found: list[Row]) -> dict[str, Any]:
-    """How much there is of each GPU, and how much of it is free."""
-    gpus = {(row.cluster.id, row.gpu.name): row.gpu for row in found}
-    answer: dict[str, dict[str, int]] = {}
-    for (_, name), gpu in sorted(gpus.items()):
-        total = answer.setdefault(name, {"capacity": 0, "allocated": 0, "available": 0})
-        total["capacity"] += gpu.capacity
-        total["allocated"] += gpu.capacity - gpu.available
-        total["available"] += gpu.available
-    return answer
-
-
 class Question(NamedTuple):
     """A path, the scope that it needs, and what it makes of the rows."""
 
@@ -158,5 +147,4 @@ QUESTIONS = (
         "attributes", "attributes_listing", "Attributes of them", _names("attributes", "attributes")
     ),
     Question("instanceTypes", "instance_types", "Instance types by GPU", _types),
-    Question("gpu/usage", "gpu-usage", "How much of each GPU is free", _usage),
 )

@@ -5,6 +5,7 @@ What a body becomes is the spec of a resource, in the very form in which a manif
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
@@ -292,3 +293,13 @@ def words(req: Request, name: str) -> list[str]:
     """A parameter that may come several times, or with commas."""
     given = req.get_param_as_list(name) or []
     return [word.strip() for text in given for word in text.split(",") if word.strip()]
+
+
+def uuid(text: str, name: str) -> str:
+    """An id of a path. Raises Problem 400."""
+    if not _UUID.fullmatch(text):
+        raise errors.bad(f"{name} must be a UUID")
+    return text.lower()
+
+
+_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")

@@ -14,10 +14,24 @@ from controlplane.clusters import CLUSTERS, by_account, by_authorized
 from controlplane.engine import Engine
 from controlplane.http import bodies
 from controlplane.http.openapi import Route
-from controlplane.services.sis import answers, jwks, lifecycle, reads, requests, rules, spec, work
+from controlplane.services.sis import (
+    answers,
+    jwks,
+    lifecycle,
+    reads,
+    requests,
+    rules,
+    spec,
+    usage,
+    work,
+)
 from controlplane.services.sis.auth import Auth, check_size
 from controlplane.state.protocol import Reader, Resource
 
+_USAGE = "gpu-usage"
+_AVAILABILITY = reads.Question(
+    "instanceTypes/availability", _USAGE, "Room for instances by GPU", usage.availability
+)
 # One controller under two prefixes.
 _TWICE = ("/v1/accounts/{ncaId}", "/v1/si/accounts/{ncaId}")
 
@@ -49,8 +63,10 @@ def routes(of: Context) -> tuple[Route, ...]:
         Route(f"{base}/clusterGroups", Groups(of), **spec.GROUPS),
         *(
             Route(f"{base}/{q.path}", Offered(of, q), **spec.offered(q.summary))
-            for q in reads.QUESTIONS
+            for q in (*reads.QUESTIONS, _AVAILABILITY)
         ),
+        Route(f"{base}/gpu/usage", Usage(of), **spec.USAGE),
+        Route(f"{base}/deployments/{{deploymentId}}/gpu/usage", OneUsage(of), **spec.ONE_USAGE),
     )
     return (*every, *agents, *offered, Route("/v1/health", Health(), **spec.HEALTH))
 
@@ -222,6 +238,25 @@ class Offered(_Resource):
         filter_ = reads.asked(req)
         found = await self._engine.read(partial(reads.rows, account=ncaId, filter_=filter_))
         self._say(resp, self._question.answer(found))
+
+
+class Usage(_Resource):
+    """What runs of an account, by GPU."""
+
+    async def on_get(self, req: Request, resp: Response, ncaId: str) -> None:
+        await self._auth.manager(req, _USAGE)
+        found = await self._engine.read(lambda r: usage.of_account(r, ncaId))
+        self._say(resp, {"Gpus": usage.gpus(found)})
+
+
+class OneUsage(_Resource):
+    """What runs of a deployment; nothing of one that there is not."""
+
+    async def on_get(self, req: Request, resp: Response, ncaId: str, deploymentId: str) -> None:
+        await self._auth.manager(req, _USAGE)
+        id_ = requests.uuid(deploymentId, "deploymentId")
+        found = await self._engine.read(lambda r: usage.of_deployment(r, ncaId, id_))
+        self._say(resp, {"Deployments": [{"deploymentId": id_, "gpus": usage.gpus(found)}]})
 
 
 class Health:

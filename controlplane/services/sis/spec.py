@@ -108,6 +108,12 @@ GROUPS = _route(
     "Cluster groups that an account can deploy to",
     get=_operation(_ACCOUNT, _query("instanceTypeUsage", _TEXT), answers=_says(_OBJECT)),
 )
+_DEPLOYMENT = _path("deploymentId", "The id of a deployment, a UUID.")
+USAGE = _route("What runs of an account, by GPU", get=_operation(_ACCOUNT, answers=_says(_OBJECT)))
+ONE_USAGE = _route(
+    "What runs of a deployment, by GPU",
+    get=_operation(_ACCOUNT, _DEPLOYMENT, answers=_says(_OBJECT)),
+)
 HEALTH = _route("Liveness", get=_operation(answers=_says(_OBJECT), public=True))
 
 

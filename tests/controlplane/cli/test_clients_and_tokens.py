@@ -60,3 +60,23 @@ def test_clients_come_and_go(aicr: Aicr) -> None:
     assert aicr("client", "remove", "ci").code == 0
     assert aicr("client", "remove", "ci").code == 3
     assert aicr("client", "remove", "ncp").code == 2, "the administrator's client is protected"
+
+
+@pytest.mark.parametrize("words", ["list", "remove ci"])
+@pytest.mark.parametrize("state", ["", " --state other.db"])
+def test_no_state_is_made_to_look_or_to_remove(
+    aicr: Aicr, tmp_path: Path, words: str, state: str
+) -> None:
+    before = sorted(tmp_path.rglob("*"))
+    ran = aicr("client", *f"{words}{state}".split())
+    assert (ran.code, ran.out) == (3, "")
+    assert "there is no state yet" in ran.err
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize("server", ["http://[::1", "http://aicr:port", "http://aicr:99999", "aicr"])
+def test_a_server_that_is_none(aicr: Aicr, monkeypatch: pytest.MonkeyPatch, server: str) -> None:
+    monkeypatch.setenv("AICR_SERVER", server)
+    ran = aicr("client", "list")
+    assert (ran.code, ran.out) == (2, "")
+    assert f"{server} is no URL of a server: http://HOST:PORT (AICR_SERVER)" in ran.err

@@ -26,7 +26,7 @@ def clock() -> Clock:
 
 def test_at_once(clock: Any) -> None:
     runtime = Simulated(clock=clock)
-    runtime.start(ONE, {})
+    runtime.start(ONE, {}, {})
     assert runtime.health(ONE.id) == Health(RUNNING)
     assert runtime.list() == [ONE]
     assert list(runtime.logs(ONE.id)) == ["uid/stack/1: simulated, nothing runs"]
@@ -35,10 +35,10 @@ def test_at_once(clock: Any) -> None:
 def test_a_while_later(clock: Any) -> None:
     runtime = Simulated(5.0, clock)
     seen = []
-    runtime.start(ONE, {})
+    runtime.start(ONE, {}, {})
     for clock.now in (0.0, 4.9, 5.0):
         seen.append(runtime.health(ONE.id).state)
-        runtime.start(ONE, {})  # once more, which does nothing
+        runtime.start(ONE, {}, {})  # once more, which does nothing
     assert seen == [STARTING, STARTING, RUNNING]
 
 
@@ -51,11 +51,11 @@ def test_what_is_not_there(clock: Any) -> None:
 
 def test_failing_and_starting_again(clock: Any) -> None:
     runtime = Simulated(5.0, clock)
-    runtime.start(ONE, {})
+    runtime.start(ONE, {}, {})
     clock.now = 9.0
     runtime.fail(ONE.id, "out of memory")
     assert runtime.health(ONE.id) == Health(FAILED, "out of memory")
     runtime.stop(ONE.id)
     assert runtime.list() == []
-    runtime.start(ONE, {})
+    runtime.start(ONE, {}, {})
     assert runtime.health(ONE.id) == Health(STARTING)

@@ -147,7 +147,7 @@ def test_it_is_forgotten_after_a_day(worker: Worker) -> None:
     worker.clock.sleep(1)
     assert remembered(worker, ONCE) is None
     assert len(values(worker)) == 1
-    Loop(worker.engine, "none").once()
+    Loop(worker.engine, None).once()
     assert values(worker) == []
     assert worker.read(lambda r: r.remembered(ONCE.name)) is None
 

@@ -8,7 +8,8 @@ from uuid import uuid4
 import pytest
 
 from controlplane.access.scopes import SCOPES, bearers
-from controlplane.services.nvcf.endpoints import ENDPOINTS, Endpoint
+from controlplane.services.nvcf.endpoints import ENDPOINTS
+from controlplane.vendor.endpoints import Endpoint
 from tests.controlplane.services.calling import ACCOUNT, problem
 from tests.controlplane.services.nvcf.conftest import FUNCTIONS, Nvcf
 

@@ -190,9 +190,13 @@ def test_reads(sis: Sis) -> None:
         "instanceTypes", gpus="B200", capacityValidation="false", instanceTypeUsage="CONTAINER"
     )
     assert [t["name"] for t in one["B200"]] == ["H100_1x"]
-    assert ask("gpu/usage", backends="reads") == {
-        "B200": {"capacity": 8, "allocated": 3, "available": 5}
-    }
+    room = ask("instanceTypes/availability", backends="reads")["gpus"]
+    assert [(g["gpuName"], [t["instanceName"] for t in g["instanceTypes"]]) for g in room] == [
+        ("B200", ["H100_1x"])
+    ]
+    region = room[0]["instanceTypes"][0]["regions"][0]
+    assert (region["regionName"], region["clusters"][0]["clusterGroup"]) == ("eu-west-1", "reads")
+    assert region["clusters"][0]["maxClusterAvailableCapacity"] == 5
     groups = ask("clusterGroups")["clusterGroups"]
     mine = next(g for g in groups if g["name"] == "reads")
     assert mine["clusters"] == [

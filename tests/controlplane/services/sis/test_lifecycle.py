@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from controlplane.clusters import DEPLOYMENTS, by_cluster
+from controlplane.clusters import PLACED, by_cluster
 from controlplane.services.sis import rules
 from controlplane.state.protocol import Resource, Transaction
 from tests.controlplane.services.calling import ACCOUNT
@@ -204,7 +204,7 @@ def test_what_runs_keeps_a_cluster(sis: Sis, monkeypatch: pytest.MonkeyPatch) ->
 
     def place(tx: Transaction) -> None:
         made = Resource(
-            f"{DEPLOYMENTS}.d", "u", {}, None, {"placements": [placed]}, False, 0, tx.now, tx.now
+            f"{PLACED[0]}.d", "u", {}, None, {"placements": [placed]}, False, 0, tx.now, tx.now
         )
         tx.put(made, [by_cluster(id_)])
 
@@ -219,7 +219,7 @@ def test_what_runs_keeps_a_cluster(sis: Sis, monkeypatch: pytest.MonkeyPatch) ->
         fault(sis.manage("PUT", path, body(**{**wanted, "clusterGroupName": "away"})), 409)
         assert sis.manage("PUT", path, wanted).status_code == 200
     finally:
-        store.write(lambda tx: tx.purge(f"{DEPLOYMENTS}.d"))
+        store.write(lambda tx: tx.purge(f"{PLACED[0]}.d"))
     assert sis.manage("DELETE", f"{CLUSTERS}/{id_}").status_code == 200
 
 

@@ -30,7 +30,10 @@ ENDPOINTS = [
     ("GET", f"/v1/si/accounts/{ACCOUNT}/clusterNames", "clusters_listing", 200),
     ("GET", f"/v1/si/accounts/{ACCOUNT}/attributes", "attributes_listing", 200),
     ("GET", f"/v1/si/accounts/{ACCOUNT}/instanceTypes", "instance_types", 200),
+    ("GET", f"/v1/si/accounts/{ACCOUNT}/instanceTypes/availability", "gpu-usage", 200),
     ("GET", f"/v1/si/accounts/{ACCOUNT}/gpu/usage", "gpu-usage", 200),
+    ("GET", f"/v1/si/accounts/{ACCOUNT}/deployments/{ANY}/gpu/usage", "gpu-usage", 200),
+    ("GET", f"/v1/si/accounts/{ACCOUNT}/deployments/null/gpu/usage", "gpu-usage", 400),
 ]
 
 

@@ -1,4 +1,4 @@
-"""Requests of this service: bodies, paths and query strings, refused as the vendor does (3.1)."""
+"""Requests: bodies, paths and query strings, refused as the vendor does (3.1)."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from aicr import jsonio
 from aicr.errors import InvalidRequest
 from controlplane.http import bodies
 from controlplane.http.problems import Problem, Refused
-from controlplane.services.nvcf import errors
-from controlplane.services.nvcf.scalars import NO_NAME, UNREADABLE, WHOLE
+from controlplane.vendor import errors
+from controlplane.vendor.scalars import NO_NAME, UNREADABLE, WHOLE
 
 T = TypeVar("T", bound=BaseModel)
 _JSON = re.compile(r"application/([-.\w]+\+)?json\Z", re.I)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from controlplane.access.credentials import Caller
 from controlplane.changes import Changes
+from controlplane.queue.protocol import Load, Position
 from controlplane.registries import THROW, Artifact
-from controlplane.services.nvcf.rows import Rows
 from controlplane.state.protocol import Reader
 from controlplane.vault import Vault
 
@@ -21,10 +22,13 @@ class Call(NamedTuple):
     options: Mapping[str, Any]
     body: Any
     vault: Vault
-    # Rows of lists as they were made before.
-    rows: Rows
+    # What the service keeps between requests: rows of lists as they were made before.
+    rows: Any = None
     # What happens to artifacts that the account cannot pull: throw or log.
     registry_check: str = THROW
+    # What goes on at the doors of deployments, and where a request is, for those who ask that.
+    loads: Mapping[str, Load] = MappingProxyType({})
+    position: Position | None = None
 
     @property
     def account(self) -> str:

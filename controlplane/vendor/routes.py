@@ -1,10 +1,10 @@
-"""The routes of this service: authenticate → check → read or change → the vendor's answer."""
+"""The routes of a table of endpoints: authenticate → check → read or change → what is answered."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from itertools import groupby
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import falcon
 from falcon.asgi import Request, Response
@@ -18,42 +18,54 @@ from controlplane.changes import Changes
 from controlplane.engine import Engine
 from controlplane.http import bodies
 from controlplane.http.openapi import Route
+from controlplane.queue.protocol import Load, Position
 from controlplane.registries import THROW
-from controlplane.services.nvcf import checks, errors, requests, spec
-from controlplane.services.nvcf.calls import Answer, Call
-from controlplane.services.nvcf.endpoints import ENDPOINTS, HOSTED, OPTIONS, Endpoint
-from controlplane.services.nvcf.rows import Rows
-from controlplane.services.nvcf.unchanged import Unchanged
 from controlplane.state.protocol import Reader
+from controlplane.vendor import checks, errors, requests
+from controlplane.vendor.calls import Answer, Call
+from controlplane.vendor.endpoints import Endpoint, Option
+from controlplane.vendor.unchanged import Unchanged
 
 # Names in paths that are no UUIDs.
 _WORDS = ("ncaId", "clientId")
 Handler = Callable[..., Coroutine[Any, Any, None]]
 
 
-class Context(NamedTuple):
-    """What the routes work with."""
+class Api(NamedTuple):
+    """What a service brings beside its endpoints: the namespace of its keys, how its options are
+    read from query strings, and what OpenAPI says of an endpoint."""
 
+    namespace: str
+    options: Mapping[str, Option]
+    operation: Callable[[Endpoint], Mapping[str, Any]]
+
+
+class Asked(Protocol):
+    """What may be asked about requests."""
+
+    async def loads(self) -> Mapping[str, Load]:
+        """What goes on at every door."""
+
+    async def position(self, request: str, account: str) -> Position | None:
+        """Where a request of an account is. Raises InvalidRequest when it is over."""
+
+
+class Context(NamedTuple):
+    """What the routes work with. `rows` is what the service keeps between requests."""
+
+    api: Api
     engine: Engine
     credentials: Credentials
-    rows: Rows
     unchanged: Unchanged
+    rows: Any = None
+    queue: Asked | None = None
     # Asks registries for artifacts, where that is wanted.
     live: Live | None = None
     registry_check: str = THROW
 
 
-def routes(context: Context) -> tuple[Route, ...]:
+def routes(context: Context, endpoints: Iterable[Endpoint]) -> tuple[Route, ...]:
     """Every endpoint, by path."""
-    return _of(context, ENDPOINTS)
-
-
-def hosted(context: Context) -> tuple[Route, ...]:
-    """Those of the hosted service, by paths below that of an org."""
-    return _of(context, HOSTED)
-
-
-def _of(context: Context, endpoints: Iterable[Endpoint]) -> tuple[Route, ...]:
     ordered = sorted(endpoints, key=lambda e: e.path)
     return tuple(
         _route(context, path, list(found)) for path, found in groupby(ordered, lambda e: e.path)
@@ -62,7 +74,8 @@ def _of(context: Context, endpoints: Iterable[Endpoint]) -> tuple[Route, ...]:
 
 def _route(context: Context, path: str, found: list[Endpoint]) -> Route:
     resource = Methods((e.method, _handler(context, e)) for e in found)
-    return Route(path, resource, found[0].summary, {e.method: spec.operation(e) for e in found})
+    operation = context.api.operation
+    return Route(path, resource, found[0].summary, {e.method: operation(e) for e in found})
 
 
 class Methods:
@@ -93,10 +106,12 @@ async def _answered(
 ) -> bytes | None:
     caller = await _caller(context, endpoint, req, names)
     ids = {n: v if n in _WORDS else requests.uuid(v, n) for n, v in names.items()}
-    options = {name: OPTIONS[name](req) for name in endpoint.options}
+    options = {name: context.api.options[name](req) for name in endpoint.options}
     body = None if endpoint.body is None else await requests.body(req, endpoint.body)
     vault, mode = context.engine.vault, context.registry_check
     call = Call(caller, ids, options, body, vault, context.rows, mode)
+    if endpoint.queued and context.queue is not None:
+        call = await _queued(context.queue, call)
     if endpoint.read is not None:
         return await _said(context, endpoint, call)
     if context.live is not None and endpoint.pulls is not None:
@@ -108,8 +123,18 @@ async def _answered(
     return _encoded(answer)
 
 
+async def _queued(queue: Asked, call: Call) -> Call:
+    """The same call, with what the queue says."""
+    request = call.ids.get("requestId")
+    if request is not None:
+        return call._replace(position=await queue.position(request, call.account))
+    return call._replace(loads=await queue.loads())
+
+
 async def _said(context: Context, endpoint: Endpoint, call: Call) -> bytes | None:
     """The answer of a read; the one that was given before, if nothing has changed since."""
+    if endpoint.queued:
+        return await context.engine.read(lambda reader: _encoded(_read(reader, endpoint, call)))
     who = call.caller
     about = (*call.ids.values(), *call.options.values())
     asked = (endpoint.path, about, who.account, who.scopes, who.grants)
@@ -131,7 +156,8 @@ async def _caller(
     context: Context, endpoint: Endpoint, req: Request, names: dict[str, str]
 ) -> Caller:
     """Who asks; about another account with all that this account may do."""
-    caller = await guard.require(req, context.credentials, *endpoint.scopes)
+    namespace = context.api.namespace
+    caller = await guard.require(req, context.credentials, *endpoint.scopes, namespace=namespace)
     if endpoint.crosses:
         return caller._replace(account=names["ncaId"], grants=EVERYTHING)
     return caller

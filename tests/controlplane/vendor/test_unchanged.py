@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from controlplane.services.nvcf.unchanged import Unchanged
 from controlplane.state.sql import SqlStore
+from controlplane.vendor.unchanged import Unchanged
 from tests.controlplane.services.nvcf.conftest import Nvcf, at
 
 

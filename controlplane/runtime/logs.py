@@ -1,0 +1,149 @@
+"""Logs of instances, as CRI keeps them: read whole, from their end, and as they grow."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from contextlib import suppress
+from typing import BinaryIO, NamedTuple
+
+from controlplane.runner.shim import LOG, LOG_FILES
+
+# Between looks at a log that is followed, seconds.
+PAUSE = 0.1
+
+
+class Entry(NamedTuple):
+    """A whole line: when its first part was written (RFC 3339), by which stream."""
+
+    time: str
+    stream: str
+    text: str
+
+
+class Joining:
+    """Makes whole lines of CRI lines: partial ones wait for what ends them."""
+
+    def __init__(self) -> None:
+        self._parts: dict[str, Entry] = {}
+
+    def add(self, line: bytes) -> Entry | None:
+        """The line that ends with this one. What is no CRI line is left out."""
+        fields = line.rstrip(b"\n").decode("utf-8", "replace").split(" ", 3)
+        if len(fields) != 4 or fields[2] not in ("F", "P"):
+            return None
+        time, stream, flag, text = fields
+        before = self._parts.pop(stream, Entry(time, stream, ""))
+        entry = before._replace(text=before.text + text)
+        if flag == "F":
+            return entry
+        self._parts[stream] = entry
+        return None
+
+    def rest(self) -> Iterator[Entry]:
+        """What was never ended."""
+        yield from self._parts.values()
+        self._parts = {}
+
+
+def _paths(directory: str) -> list[str]:
+    """The files of a log, oldest first."""
+    older = [f"{directory}/{LOG}.{n}" for n in range(LOG_FILES - 1, 0, -1)]
+    return [*older, f"{directory}/{LOG}"]
+
+
+def _lines(directory: str) -> Iterator[bytes]:
+    for path in _paths(directory):
+        with suppress(FileNotFoundError), open(path, "rb") as f:
+            yield from f
+
+
+def entries(directory: str) -> Iterator[Entry]:
+    """Every line of a log."""
+    joining = Joining()
+    for line in _lines(directory):
+        entry = joining.add(line)
+        if entry is not None:
+            yield entry
+    yield from joining.rest()
+
+
+def last(found: Iterable[Entry], count: int | None) -> Iterable[Entry]:
+    """The last so many, or all."""
+    return found if count is None else deque(found, maxlen=count)
+
+
+async def follow(
+    directory: str, count: int | None, alive: Callable[[], bool]
+) -> AsyncIterator[Entry]:
+    """The last lines, and those that come, until nothing writes there any more. `alive` is asked
+    off the loop."""
+    tail = Tail(directory)
+    for entry in last(tail.read(), count):
+        yield entry
+    while True:
+        going = await asyncio.to_thread(alive)
+        for entry in tail.read():
+            yield entry
+        if not going:
+            break
+        await asyncio.sleep(PAUSE)
+    for entry in tail.rest():
+        yield entry
+
+
+class Tail:
+    """Reads on in a log that is written and rotated meanwhile."""
+
+    def __init__(self, directory: str) -> None:
+        self._directory = directory
+        self._joining = Joining()
+        self._file: BinaryIO | None = None
+        self._partial = b""
+
+    def read(self) -> list[Entry]:
+        """What came since the last time, from the oldest file on at first."""
+        found = []
+        for file in self._files():
+            for line in file:
+                if not line.endswith(b"\n"):
+                    self._partial += line
+                    continue
+                entry = self._joining.add(self._partial + line)
+                self._partial = b""
+                if entry is not None:
+                    found.append(entry)
+        return found
+
+    def rest(self) -> Iterator[Entry]:
+        """What was never ended."""
+        return self._joining.rest()
+
+    def _files(self) -> Iterator[BinaryIO]:
+        """The file that was read last, and those that are newer."""
+        paths = _paths(self._directory)
+        known = None if self._file is None else os.fstat(self._file.fileno()).st_ino
+        if self._file is not None:
+            yield self._file
+        inodes = [_inode(path) for path in paths]
+        begin = inodes.index(known) + 1 if known in inodes else 0
+        for path in paths[begin:]:
+            with suppress(FileNotFoundError):
+                newer = open(path, "rb")  # noqa: SIM115 (kept until there is a newer one)
+                if self._file is not None:
+                    self._file.close()
+                self._file = newer
+                yield newer
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+
+
+def _inode(path: str) -> int | None:
+    try:
+        return os.stat(path).st_ino
+    except FileNotFoundError:
+        return None

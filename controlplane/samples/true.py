@@ -1,0 +1,1 @@
+"""`samples.aicr.local/true`: ends at once, and well."""
