@@ -2,7 +2,7 @@
 
     python benchmarks/invoke.py [seconds of each measurement]
 
-nginx is looked for on PATH, or where NGINX says; its upstream connections are kept alive, as ours
+nginx is looked for on PATH, or where NGINX_PROGRAM says; its upstream connections are kept alive, as ours
 are. Two workers, two workers of nginx, one instance of the built-in echo function. The bounds of
 issue 7: 0.35 times the requests a second of nginx with 32 clients, less than 3 ms more in the
 median, 100 MB streamed at half the rate of the function itself in memory that stays flat, and
@@ -126,7 +126,9 @@ def served(scratch: str) -> Iterator[Plane]:
         ).stdout.strip()
         made = call(port, "POST", "/v2/nvcf/functions", bearer, FUNCTION)["function"]
         at = f"functions/{made['id']}/versions/{made['versionId']}"
-        call(port, "POST", f"/v2/nvcf/deployments/{at}", bearer, {"deploymentSpecifications": [GPU]})
+        call(
+            port, "POST", f"/v2/nvcf/deployments/{at}", bearer, {"deploymentSpecifications": [GPU]}
+        )
         while call(port, "GET", f"/v2/nvcf/{at}", bearer)["function"]["status"] != "ACTIVE":
             time.sleep(0.1)
         endpoint = Process(Home(home).path).look()[0].health.endpoint
@@ -140,9 +142,9 @@ def served(scratch: str) -> Iterator[Plane]:
 @contextmanager
 def proxied(scratch: str, endpoint: str) -> Iterator[int]:
     """The port of an nginx before an endpoint."""
-    program = os.environ.get("NGINX") or shutil.which("nginx")
+    program = os.environ.get("NGINX_PROGRAM") or shutil.which("nginx")
     if not program:
-        raise SystemExit("there is no nginx: set NGINX to its path")
+        raise SystemExit("there is no nginx: set NGINX_PROGRAM to its path")
     port = 18_000 + os.getpid() % 1000
     config = Path(scratch, "nginx.conf")
     config.write_text(CONFIG % {"scratch": scratch, "endpoint": endpoint, "port": port})
@@ -234,8 +236,8 @@ async def drained(scratch: str) -> tuple[float, bool]:
     from controlplane.wire import Server
 
     broker = Broker()
-    server = await Server(broker.commands, broker.gone).listen(f"{scratch}/s")
-    queues = [Local(f"{scratch}/s") for _ in range(2)]
+    server = await Server(broker.commands, broker.gone).listen(f"{scratch}/socket")
+    queues = [Local(f"{scratch}/socket") for _ in range(2)]
     following = [asyncio.create_task(q.follow()) for q in queues]
     served: list[int] = []
 
@@ -271,7 +273,7 @@ def main(seconds: float) -> int:
                     f" {us.rate:.0f}/s {us.median:.2f} ms: {us.rate / them.rate:.2f} times the rate,"
                     f" {us.median - them.median:+.2f} ms; {us.bad} bad"
                 )
-            host, _, direct = plane.endpoint.partition(":")
+            _, _, direct = plane.endpoint.partition(":")
             least = min(stream(int(direct), "/echo", {}) for _ in range(3))
             peak = Peak(plane.pids)
             peak.start()

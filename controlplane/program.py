@@ -183,7 +183,7 @@ class Program:
         for task in self._tasks:
             with suppress(asyncio.CancelledError):
                 await task
-        await self._invoking.plane.close()
+        self._invoking.plane.close()
         await asyncio.to_thread(self._loop.end)
         await asyncio.to_thread(self.engine.store.close)
 

@@ -11,13 +11,12 @@ from collections.abc import AsyncIterator, Coroutine
 from contextlib import suppress
 from typing import Any, NamedTuple
 
-import aiohttp
 from prometheus_client import CollectorRegistry
 
 from aicr.errors import InvalidRequest, RateLimited
 from controlplane.http.log import log
 from controlplane.http.middleware.request_id import new
-from controlplane.http.upstream import Broken, Unreached, Upstream, at_once, parts
+from controlplane.http.upstream import Broken, Response, Unreached, Upstream
 from controlplane.queue.local import Local
 from controlplane.queue.protocol import Load, Place, Position
 from controlplane.services.invoke import answers, errors, requests
@@ -73,8 +72,8 @@ class Plane(NamedTuple):
     async def loads(self) -> dict[str, Load]:
         return await self.queue.loads()
 
-    async def close(self) -> None:
-        await self.upstream.close()
+    def close(self) -> None:
+        self.upstream.close()
         self.results.close()
 
 
@@ -126,7 +125,7 @@ async def _send(
     what: Invocation,
     place: Place,
     body: bytes | None,
-) -> aiohttp.ClientResponse:
+) -> Response:
     """The head of the answer. From the end of the request on, its client may be told to poll."""
 
     def sent() -> None:
@@ -154,13 +153,9 @@ def _promise(
     return exchange.say(202, answers.marks(what.id, 202))
 
 
-async def _relay(
-    plane: Plane, exchange: Exchange, what: Invocation, response: aiohttp.ClientResponse
-) -> None:
-    named = {n.lower(): v for n, v in response.raw_headers}
-    kept = requests.kept(
-        ((n.lower(), v) for n, v in response.raw_headers), named, requests.OF_ANSWERS
-    )
+async def _relay(plane: Plane, exchange: Exchange, what: Invocation, response: Response) -> None:
+    headers = response.headers
+    kept = requests.kept(headers, dict(headers), requests.OF_ANSWERS)
     status = response.status
     if not _LEAST <= status <= _MOST:
         response.close()
@@ -169,11 +164,11 @@ async def _relay(
         if exchange.detached:
             await _keep(plane, what, Head(what.account, status, kept), response)
             return
-        whole = at_once(response)
+        whole = response.at_once()
         await exchange.start(status, answers.marked(kept, what.id, status))
         if whole is None:
             exchange.watch()
-            async for part in parts(response):
+            async for part in response.parts():
                 await exchange.body(part, more=True)
             whole = b""
         await exchange.body(whole, more=False)
@@ -182,12 +177,10 @@ async def _relay(
         response.close()
 
 
-async def _keep(
-    plane: Plane, what: Invocation, head: Head, response: aiohttp.ClientResponse
-) -> None:
+async def _keep(plane: Plane, what: Invocation, head: Head, response: Response) -> None:
     """The answer as a file, for a poll."""
     with plane.results.spool(what.id, head) as f:
-        async for part in parts(response):
+        async for part in response.parts():
             f.write(part)
     plane.results.finish(what.id)
     plane.queue.settle(what.id)
