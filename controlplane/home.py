@@ -6,6 +6,7 @@
     keys/lock         held by who changes them
     admin.token       the bearer of the commands on this host
     assets/           the bytes of assets, by their ids
+    run/              what lives as long as its processes: the runner's socket, results of requests
 
 Directories have mode 0700 and files 0600, whatever the umask.
 """
@@ -51,6 +52,16 @@ class Home:
     @property
     def ring(self) -> str:
         return self._in(RING)
+
+    @property
+    def socket(self) -> str:
+        """Where the runner of this home listens."""
+        return self._in("run/runner.sock")
+
+    @property
+    def results(self) -> str:
+        """Where results of requests wait for their poll."""
+        return self._in("run/results")
 
     def make(self) -> None:
         """Make the directory. Raises InvalidRequest."""

@@ -25,12 +25,17 @@ from controlplane.http.settings import Settings
 from controlplane.local import engine_at
 from controlplane.loop import Loop, runtime_of
 from controlplane.plan.recover import recover
+from controlplane.queue.local import Local, loads_at
 from controlplane.services.aicr.answers import Answers
 from controlplane.services.aicr.models import SCHEMAS
 from controlplane.services.aicr.requests import allowlists
 from controlplane.services.aicr.routes import routes
 from controlplane.services.gpus.service import service as gpu_service
 from controlplane.services.instances.service import service as instance_service
+from controlplane.services.invoke.invocation import plane_of
+from controlplane.services.invoke.service import Front, Invoking
+from controlplane.services.invoke.service import service as invocations
+from controlplane.services.invoke.versions import Versions
 from controlplane.services.keys.context import Trust
 from controlplane.services.keys.service import service as key_service
 from controlplane.services.ngc.service import Set
@@ -112,11 +117,13 @@ class Program:
         self.tail = Tail(self.engine)
         self.credentials = self._credentials()
         self.runtime = runtime_of(settings.runtime, home_of(settings).path, settings.images)
-        self._loop = Loop(self.engine, self.runtime)
+        socket = home_of(settings).socket
+        self._loop = Loop(self.engine, self.runtime, lambda: loads_at(socket))
         self.tail.listeners.append(self._loop.heard)
+        self._invoking = self._invocation(Local(socket))
         self._tasks: list[asyncio.Task[None]] = []
         application = create_app(settings, self._services(), self.lifecycle, self._metrics)
-        self.app: Any = application.asgi
+        self.app: Any = Front(application.asgi, self._invoking)
         self.described = application.described
 
     def _services(self) -> list[Service]:
@@ -136,7 +143,7 @@ class Program:
         gpus = gpu_service(self.engine, self.credentials)
         live, mode = self._live(), self.settings.registry_check
         registries = registry_service(self.engine, self.credentials, live)
-        of_nvcf = nvcf_context(self.engine, self.credentials, live, mode)
+        of_nvcf = nvcf_context(self.engine, self.credentials, self._invoking.plane, live, mode)
         nvcf = nvcf_service(of_nvcf)
         files = Files(home_of(self.settings).assets)
         assets = asset_service(
@@ -147,7 +154,23 @@ class Program:
         hosted = Set(self.settings.org, operator)
         ngc = ngc_service(self.credentials, of_nvcf, of_nvct, registries.routes, hosted)
         instances = instance_service(self.runtime, self.credentials, self.lifecycle)
-        return [aicr, plans, keys, sis, gpus, registries, assets, nvcf, tasks, ngc, instances]
+        vendor = [keys, sis, gpus, registries, assets, nvcf, invocations(), tasks, ngc]
+        return [aicr, plans, *vendor, instances]
+
+    def _invocation(self, queue: Local) -> Invoking:
+        """What invokes functions."""
+        settings, results = self.settings, home_of(self.settings).results
+        versions = Versions(self.engine)
+        self.tail.listeners.append(versions.heard)
+        plane = plane_of(queue, results, self._metrics.registry)
+        return Invoking(
+            self.credentials,
+            versions,
+            plane,
+            self._metrics,
+            settings.allowed_hosts,
+            settings.max_body,
+        )
 
     def _live(self) -> Live | None:
         """Whoever asks registries themselves, where that is wanted."""
@@ -167,6 +190,8 @@ class Program:
         self._tasks = [
             asyncio.create_task(self.tail.follow()),
             asyncio.create_task(self._loop.run()),
+            asyncio.create_task(self._invoking.plane.queue.follow()),
+            asyncio.create_task(self._invoking.plane.results.tidy()),
         ]
 
     async def stop(self) -> None:
@@ -177,6 +202,7 @@ class Program:
             with suppress(asyncio.CancelledError):
                 await task
         self._metrics.flush()
+        self._invoking.plane.close()
         await asyncio.to_thread(self._loop.end)
         await asyncio.to_thread(self.engine.store.close)
 

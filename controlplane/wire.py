@@ -1,8 +1,8 @@
 """Messages between processes of one host: lines of JSON over a Unix socket of its user.
 
-A request is {"id": n, "do": name, …} and gets {"id": n, "ok": value} or {"id": n, "error": words};
-what a server says unasked is {"say": topic, …}. Requests of a connection may be answered in any
-order.
+A request is {"id": n, "do": name, …} and gets {"id": n, "ok": value} or {"id": n, "error": words,
+"code": …}; what a server says unasked is {"say": topic, …}. Requests of a connection may be
+answered in any order.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from aicr.errors import AicrError, Unavailable
+from aicr.errors import AicrError, NotFound, RateLimited, Unavailable
 
 Json = dict[str, Any]
 # A line is one message; those with results of functions carry paths of files, not the results.
@@ -27,24 +27,49 @@ def encode(message: Mapping[str, Any]) -> bytes:
     return json.dumps(message, separators=(",", ":")).encode() + b"\n"
 
 
+# Errors that keep their type on the way; others arrive as Unavailable.
+_ERRORS: dict[str, type[AicrError]] = {e.code: e for e in (RateLimited, NotFound, Unavailable)}
+
+
+class _Outgoing:
+    """Messages of one turn of the loop go out together: each system call costs as much as all that
+    is done for a message."""
+
+    def __init__(self, writer: asyncio.StreamWriter) -> None:
+        self._writer = writer
+        self._loop = asyncio.get_running_loop()
+        self._parts: list[bytes] = []
+
+    def write(self, message: Mapping[str, Any]) -> None:
+        if not self._parts:
+            self._loop.call_soon(self.flush)
+        self._parts.append(encode(message))
+
+    def flush(self) -> None:
+        """Hand over what waits."""
+        if self._parts and not self._writer.is_closing():
+            self._writer.write(b"".join(self._parts))
+        self._parts.clear()
+
+
 class Peer:
     """One connection as the server sees it: it can be told things, and it ends."""
 
     def __init__(self, writer: asyncio.StreamWriter) -> None:
-        self._writer = writer
+        self._writer, self._out = writer, _Outgoing(writer)
 
     def say(self, topic: str, **facts: Any) -> None:
         self._send({"say": topic, **facts})
 
     def _send(self, message: Json) -> None:
         if not self._writer.is_closing():
-            self._writer.write(encode(message))
+            self._out.write(message)
 
     def answer(self, id_: Any, value: Any) -> None:
         self._send({"id": id_, "ok": value})
 
-    def refuse(self, id_: Any, words: str) -> None:
-        self._send({"id": id_, "error": words})
+    def refuse(self, id_: Any, words: str, code: str = NotFound.code) -> None:
+        self._send({"id": id_, "error": words, "code": code})
 
     def end(self) -> None:
         """Hang up, after what was sent."""
@@ -110,9 +135,11 @@ class Server:
         try:
             result = command(peer, message)
         except AicrError as e:
-            peer.refuse(id_, e.message)
+            peer.refuse(id_, e.message, e.code)
             return
-        if isinstance(result, Awaitable):
+        if isinstance(result, asyncio.Future):
+            result.add_done_callback(lambda done: _say(peer, id_, done))
+        elif isinstance(result, Awaitable):
             task = asyncio.ensure_future(self._later(peer, id_, result))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
@@ -123,7 +150,20 @@ class Server:
         try:
             peer.answer(id_, await result)
         except AicrError as e:
-            peer.refuse(id_, e.message)
+            peer.refuse(id_, e.message, e.code)
+
+
+def _say(peer: Peer, id_: Any, done: asyncio.Future[Any]) -> None:
+    """The answer of a future; one that is cancelled has none, since nobody waits for it."""
+    if done.cancelled():
+        return
+    error = done.exception()
+    if error is None:
+        peer.answer(id_, done.result())
+    elif isinstance(error, AicrError):
+        peer.refuse(id_, error.message, error.code)
+    else:
+        raise error
 
 
 class Client:
@@ -139,6 +179,7 @@ class Client:
         self._waiting: dict[int, asyncio.Future[Any]] = {}
         self._last = 0
         self._writer: asyncio.StreamWriter | None = None
+        self._out: _Outgoing | None = None
         self._reading: asyncio.Task[None] | None = None
 
     @property
@@ -148,6 +189,7 @@ class Client:
     async def connect(self, path: str) -> None:
         """Raises OSError when nobody listens there."""
         reader, self._writer = await asyncio.open_unix_connection(path, limit=MAX_LINE)
+        self._out = _Outgoing(self._writer)
         self._reading = asyncio.create_task(self._read(reader))
 
     async def _read(self, reader: asyncio.StreamReader) -> None:
@@ -169,6 +211,8 @@ class Client:
         writer, self._writer = self._writer, None
         if writer is None:
             return
+        if self._out is not None:
+            self._out.flush()
         writer.close()
         waiting, self._waiting = self._waiting, {}
         for future in waiting.values():
@@ -180,18 +224,18 @@ class Client:
         """The answer, later. It fails with Unavailable when the connection ends before, with
         another AicrError when the server refuses."""
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        if self._writer is None:
+        if self._writer is None or self._out is None:
             future.set_exception(_gone())
             return future
         self._last += 1
         self._waiting[self._last] = future
-        self._writer.write(encode({"id": self._last, "do": do, **facts}))
+        self._out.write({"id": self._last, "do": do, **facts})
         return future
 
     def tell(self, do: str, **facts: Any) -> None:
         """Ask without waiting for the answer."""
-        if self._writer is not None:
-            self._writer.write(encode({"id": 0, "do": do, **facts}))
+        if self._writer is not None and self._out is not None:
+            self._out.write({"id": 0, "do": do, **facts})
 
     async def close(self) -> None:
         self._end()
@@ -201,7 +245,7 @@ class Client:
 
 def _settle(future: asyncio.Future[Any], message: Json) -> None:
     if "error" in message:
-        future.set_exception(Unavailable(message["error"]))
+        future.set_exception(_ERRORS.get(message.get("code", ""), Unavailable)(message["error"]))
     else:
         future.set_result(message["ok"])
 

@@ -6,6 +6,7 @@ when, in the order of arrival. A door is named by the address of its deployment.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 # Requests that may wait at one door (contract 18).
@@ -13,11 +14,14 @@ MAX_WAITING = 100_000
 
 
 class Place(NamedTuple):
-    """A place at an instance that listens at `endpoint` (host:port), held by one request."""
+    """A place at an instance that listens at `endpoint` (host:port), held by one request. `seat`
+    names it to whoever granted it: requests of one worker may use a seat one after the other."""
 
     request: str
     instance: str
     endpoint: str
+    door: str
+    seat: str
 
 
 class Load(NamedTuple):
@@ -35,18 +39,32 @@ class Position(NamedTuple):
     place: int
 
 
+class Limit(NamedTuple):
+    """How many requests of one name may come within so many seconds (contract 4.2)."""
+
+    name: str
+    most: int
+    seconds: int
+
+
 class Queue(Protocol):
+    def ready(self, door: str, request: str) -> Place | None:
+        """A place that can be had without waiting or asking; None when that is not known."""
+
     async def take(self, door: str, request: str) -> Place:
         """A place for a request, in its turn. Cancelling gives up the turn.
 
-        Raises RateLimited when too many wait already, and Unavailable when nobody can say.
+        Raises RateLimited when too many wait already.
         """
 
     def give(self, place: Place) -> None:
         """The place is free again."""
 
+    async def count(self, limits: Sequence[Limit]) -> bool:
+        """Whether one more request may come by all of these limits; it counts if so."""
+
     async def loads(self) -> dict[str, Load]:
         """Of every door at which somebody waits or behind which somebody is answered."""
 
     async def position(self, request: str) -> Position | None:
-        """Where a request is; None when it neither waits nor is answered."""
+        """Where a request is; None when it neither waits nor is answered, as far as is known."""

@@ -99,6 +99,11 @@ class Instances:
     def commands(self) -> dict[str, Command]:
         return {"start": self.start, "stop": self.stop, "look": self.look}
 
+    @property
+    def any(self) -> bool:
+        """Whether there is one."""
+        return bool(self._table)
+
     # ----------------------------------------------------------------------- commands
 
     def look(self, _: Peer, __: Json) -> list[Json]:

@@ -13,11 +13,13 @@ from contextlib import suppress
 
 from controlplane.http.log import log
 from controlplane.runner import files, shim
-from controlplane.runner.doors import Closed
+from controlplane.runner.broker import Broker
 from controlplane.runner.instances import Instances, Options
 from controlplane.wire import Json, Peer, Server
 
 LOG, LOG_BYTES = "run/runner.log", 1024 * 1024
+# Workers look for a new runner about ten times a second.
+SETTLE_SECONDS = 0.3
 # What it says on its standard output, once, when it can be asked.
 READY = "ready\n"
 # What it says to everybody when an instance has changed.
@@ -79,14 +81,18 @@ class Runner:
     async def run(self) -> None:
         """Until it is asked to end, or nobody is there for whom it runs anything."""
         self._over = asyncio.Event()
-        doors = Closed()
-        self._instances = Instances(self._home, self._options, doors, self._changed)
-        self._server = Server({**self._instances.commands, "end": self._end})
+        broker = Broker()
+        self._instances = Instances(self._home, self._options, broker, self._changed)
+        commands = {**self._instances.commands, **broker.commands, "end": self._end}
+        self._server = Server(commands, broker.gone)
+        broker.close()
         self._instances.adopt()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._over.set)
         listening = await self._server.listen(f"{self._home}/{files.SOCKET}")
+        # Before anybody gets a place, those of the last runner may say which ones they have.
+        loop.call_later(SETTLE_SECONDS if self._instances.any else 0, broker.open)
         await self._instances.nursery.start()
         sys.stdout.write(READY)
         sys.stdout.flush()

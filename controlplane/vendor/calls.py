@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from controlplane.access.credentials import Caller
 from controlplane.changes import Changes
+from controlplane.queue.protocol import Load, Position
 from controlplane.registries import THROW, Artifact
 from controlplane.state.protocol import Reader
 from controlplane.vault import Vault
@@ -24,6 +26,9 @@ class Call(NamedTuple):
     rows: Any = None
     # What happens to artifacts that the account cannot pull: throw or log.
     registry_check: str = THROW
+    # What goes on at the doors of deployments, and where a request is, for those who ask that.
+    loads: Mapping[str, Load] = MappingProxyType({})
+    position: Position | None = None
 
     @property
     def account(self) -> str:

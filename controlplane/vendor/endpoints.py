@@ -29,6 +29,8 @@ class Endpoint(NamedTuple):
     options: tuple[str, ...] = ()
     # What it lets be pulled, for those who ask registries themselves.
     pulls: Pulls | None = None
+    # It asks the queue, which changes without the state.
+    queued: bool = False
     # Below /accounts/{ncaId}: about that account, by an admin: scope.
     crosses: bool = False
 

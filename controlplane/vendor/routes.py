@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Hashable, Iterable, Mapping
 from itertools import groupby
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import falcon
 from falcon.asgi import Request, Response
@@ -18,6 +18,7 @@ from controlplane.changes import Changes
 from controlplane.engine import Engine
 from controlplane.http import bodies
 from controlplane.http.openapi import Route
+from controlplane.queue.protocol import Load, Position
 from controlplane.registries import THROW
 from controlplane.state.protocol import Reader
 from controlplane.vendor import checks, errors, requests
@@ -39,6 +40,16 @@ class Api(NamedTuple):
     operation: Callable[[Endpoint], Mapping[str, Any]]
 
 
+class Asked(Protocol):
+    """What may be asked about requests."""
+
+    async def loads(self) -> Mapping[str, Load]:
+        """What goes on at every door."""
+
+    async def position(self, request: str, account: str) -> Position | None:
+        """Where a request of an account is. Raises InvalidRequest when it is over."""
+
+
 class Context(NamedTuple):
     """What the routes work with. `rows` is what the service keeps between requests."""
 
@@ -47,6 +58,7 @@ class Context(NamedTuple):
     credentials: Credentials
     unchanged: Unchanged
     rows: Any = None
+    queue: Asked | None = None
     # Asks registries for artifacts, where that is wanted.
     live: Live | None = None
     registry_check: str = THROW
@@ -102,7 +114,7 @@ async def _answered(
     caller = await _caller(context, endpoint, req, names)
     ids = {n: v if n in _WORDS else requests.uuid(v, n) for n, v in names.items()}
     options = {name: context.api.options[name](req) for name in endpoint.options}
-    if endpoint.read is not None and endpoint.body is None:
+    if endpoint.read is not None and endpoint.body is None and not endpoint.queued:
         # What was said before is still so when nothing has changed since. What an answer depends
         # on beside the state:
         about = (*ids.values(), *options.values())
@@ -111,6 +123,8 @@ async def _answered(
         return said or await _said(context, endpoint, context.call(caller, ids, options), asked)
     body = None if endpoint.body is None else await requests.body(req, endpoint.body)
     call = context.call(caller, ids, options, body)
+    if endpoint.queued and context.queue is not None:
+        call = await _queued(context.queue, call)
     if endpoint.read is not None:
         return await context.engine.read(lambda reader: _encoded(_read(reader, endpoint, call)))
     if context.live is not None and endpoint.pulls is not None:
@@ -120,6 +134,14 @@ async def _answered(
     actor = caller.actor(req.context.request_id)
     answer = await context.engine.change(actor, lambda changes: _change(changes, endpoint, call))
     return _encoded(answer)
+
+
+async def _queued(queue: Asked, call: Call) -> Call:
+    """The same call, with what the queue says."""
+    request = call.ids.get("requestId")
+    if request is not None:
+        return call._replace(position=await queue.position(request, call.account))
+    return call._replace(loads=await queue.loads())
 
 
 async def _said(context: Context, endpoint: Endpoint, call: Call, asked: Hashable) -> bytes | None:

@@ -9,6 +9,7 @@ from uuid import uuid4
 from controlplane.access import guard, times
 from controlplane.changes import Changes
 from controlplane.kinds import Making
+from controlplane.queue.protocol import Load
 from controlplane.registries import Artifact
 from controlplane.services.nvcf import (
     answers,
@@ -16,7 +17,6 @@ from controlplane.services.nvcf import (
     compile,  # noqa: A004
     errors,
     lifecycle,
-    queues,
     visible,
 )
 from controlplane.services.nvcf.deployment_models import GpuSpecification, GpuSpecificationUpdate
@@ -194,7 +194,7 @@ def delete(changes: Changes, call: Call) -> Answer:
     deployed = visible.deployment_of(tx, function)
     if deployed is None:
         raise errors.no_deployment(call.ids["functionVersionId"])
-    if call.options["graceful"] and queues.outstanding(tx, call.ids["functionVersionId"]):
+    if call.options["graceful"] and call.loads.get(deployed.address, Load()) != Load():
         if deployed.protected:
             changes.delete(deployed)  # refuses, as it would at once
         changes.update(deployed, status={**deployed.status, "draining": True})

@@ -87,7 +87,7 @@ def _of_deployments() -> Iterator[Endpoint]:
     )  # fmt: skip
     yield Endpoint(
         "delete", path, "Undeploy a version", _DEPLOY, "function",
-        change=deployments.delete, options=("graceful",),
+        change=deployments.delete, options=("graceful",), queued=True,
     )  # fmt: skip
     yield Endpoint("get", _D, "A deployment", _DEPLOY, "deployment", deployments.get_by_id)
     yield Endpoint(
@@ -99,11 +99,11 @@ def _of_deployments() -> Iterator[Endpoint]:
 
 def _of_queues() -> Iterator[Endpoint]:
     yield Endpoint("get", f"/queues{_F}", "Queues of a function", _QUEUE, "queues",
-                   queues.of_function)  # fmt: skip
+                   queues.of_function, queued=True)  # fmt: skip
     yield Endpoint("get", f"/queues{_V}", "The queue of a version", _QUEUE, "queues",
-                   queues.of_version)  # fmt: skip
+                   queues.of_version, queued=True)  # fmt: skip
     yield Endpoint("get", "/queues/{requestId}/position", "The place of a request in its queue",
-                   _QUEUE, "positionInQueue", queues.position)  # fmt: skip
+                   _QUEUE, "positionInQueue", queues.position, queued=True)  # fmt: skip
 
 
 def _of_extras() -> Iterator[Endpoint]:

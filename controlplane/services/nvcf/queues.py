@@ -1,22 +1,19 @@
-"""Queues as their callers see them (contract 6). What fills them is the invocation's business."""
+"""Queues as their callers see them (contract 6): what the invocation plane's queue says now."""
 
 from __future__ import annotations
 
 from controlplane.access import guard
+from controlplane.queue.protocol import Load
 from controlplane.services.nvcf import answers, errors, visible
 from controlplane.services.nvcf.lifecycle import QUEUED
 from controlplane.state.protocol import Reader, Resource
 from controlplane.vendor.calls import Answer, Call
 
 
-def depth(reader: Reader, version: str) -> int:
-    """How many requests wait for a version. Nothing is invoked here yet (issue 7), so none does."""
-    return 0
-
-
-def outstanding(reader: Reader, version: str) -> int:
-    """How many requests of a version wait, or are being answered."""
-    return depth(reader, version)
+def depth(reader: Reader, call: Call, function: Resource) -> int:
+    """How many requests wait for a version."""
+    deployment = visible.deployment_of(reader, function)
+    return 0 if deployment is None else call.loads.get(deployment.address, Load()).waiting
 
 
 def of_function(reader: Reader, call: Call) -> Answer:
@@ -42,10 +39,24 @@ def _answer(reader: Reader, call: Call, found: list[Resource]) -> Answer:
     deployed = [r for r in permitted if r.status["status"] in QUEUED]
     if not deployed:
         raise errors.no_queue(function)
-    rows = [answers.queue(r, depth(reader, r.status["versionId"])) for r in deployed]
+    rows = [answers.queue(r, depth(reader, call, r)) for r in deployed]
     return {"functionId": function, "queues": rows}
 
 
 def position(reader: Reader, call: Call) -> Answer:
-    """The place of a request in its queue. Raises NotFound: nobody waits yet (see `depth`)."""
-    raise errors.no_request(call.ids["requestId"])
+    """The place of a request in its queue. Raises NotFound, or Refused."""
+    found, request = call.position, call.ids["requestId"]
+    deployment = None if found is None else reader.get(found.door)
+    if found is None or deployment is None:
+        raise errors.no_request(request)
+    status = deployment.status
+    function = visible.find(reader, status["functionId"], status["versionId"])
+    if function is None or not visible.visibility(function, call.account):
+        raise errors.no_request(request)
+    if not visible.permitted(function, call.caller):
+        guard.check(call.caller, visible.target(function, call.account))
+    return {
+        "functionVersionId": status["versionId"],
+        "functionId": status["functionId"],
+        "positionInQueue": found.place,
+    }

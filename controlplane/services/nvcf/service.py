@@ -13,18 +13,22 @@ from controlplane.registries import THROW
 from controlplane.services.nvcf import spec
 from controlplane.services.nvcf.endpoints import BASE, ENDPOINTS, HOSTED, OPTIONS
 from controlplane.services.nvcf.rows import Rows
-from controlplane.vendor.routes import Api, Context, routes
+from controlplane.vendor.routes import Api, Asked, Context, routes
 from controlplane.vendor.unchanged import Unchanged
 
 _API = Api(NVCF, OPTIONS, spec.operation)
 
 
 def context(
-    engine: Engine, credentials: Credentials, live: Live | None = None, mode: str = THROW
+    engine: Engine,
+    credentials: Credentials,
+    queue: Asked | None = None,
+    live: Live | None = None,
+    mode: str = THROW,
 ) -> Context:
-    """`mode` says what happens to artifacts that accounts cannot pull as far as is known here;
-    `live` asks registries themselves."""
-    return Context(_API, engine, credentials, Unchanged(engine.store), Rows(), live, mode)
+    """`queue` knows who waits where. `mode` says what happens to artifacts that accounts cannot
+    pull as far as is known here; `live` asks registries themselves."""
+    return Context(_API, engine, credentials, Unchanged(engine.store), Rows(), queue, live, mode)
 
 
 def service(of: Context) -> Service:

@@ -1,0 +1,127 @@
+"""The doors of one host as they are served to its web workers.
+
+Soft state: everything here is told by those who hold connections or own instances, and told again
+after the process that holds it was gone. Workers may keep a seat that they have when its request is
+answered, for their next one, as long as nobody waits at the door: they are told when somebody does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+
+from controlplane.queue.doors import Doors, Ticket
+from controlplane.queue.limits import Windows
+from controlplane.queue.protocol import MAX_WAITING, Limit, Place
+from controlplane.wire import Command, Json, Peer
+
+
+class Broker:
+    """Used on one event loop only."""
+
+    def __init__(self, max_waiting: int = MAX_WAITING, windows: Windows | None = None) -> None:
+        self._doors = Doors(self._crowded, max_waiting)
+        self._windows = windows or Windows()
+        self._peers: set[Peer] = set()
+        self._pending: dict[tuple[Peer, str], asyncio.Future[list[str] | None]] = {}
+        self._crowds: set[str] = set()
+
+    # What owners of instances say.
+
+    def offer(self, door: str, instance: str, endpoint: str, places: int) -> None:
+        """An instance at host:port takes so many requests at a time."""
+        self._doors.offer(door, instance, endpoint, places)
+        self._all("offered", door=door, instance=instance, count=self._doors.instances(door))
+
+    def withdraw(self, instance: str) -> None:
+        """It takes no new ones; those that are answered are not touched."""
+        door = self._doors.door_of(instance)
+        self._doors.withdraw(instance)
+        if door:
+            self._all("withdrawn", door=door, instance=instance, count=self._doors.instances(door))
+
+    def running(self, instance: str) -> int:
+        """How many of its places are held."""
+        return self._doors.running(instance)
+
+    def close(self) -> None:
+        """Grant nothing until `open`: after a crash, so that workers first say what they hold."""
+        self._doors.closed = True
+
+    def open(self) -> None:
+        self._doors.open()
+
+    # What workers say.
+
+    @property
+    def commands(self) -> Mapping[str, Command]:
+        return {
+            "hello": self._hello,
+            "take": self._take,
+            "cancel": self._cancel,
+            "give": self._give,
+            "count": self._count,
+            "loads": lambda _peer, _message: self._doors.loads(),
+            "position": lambda _peer, message: self._doors.position(message["request"]),
+            "settled": self._settled,
+        }
+
+    def gone(self, peer: Peer) -> None:
+        """A connection ended, and with it all that was asked for and held through it."""
+        self._peers.discard(peer)
+        for key in [key for key in self._pending if key[0] is peer]:
+            self._pending.pop(key).cancel()
+        self._doors.gone(peer)
+
+    def _hello(self, peer: Peer, message: Json) -> None:
+        """A worker, and the seats that it holds: [[seat, door, instance, endpoint], …]. It is told
+        how things stand as if that had just become so."""
+        self._peers.add(peer)
+        for seat, door, instance, endpoint in message["held"]:
+            self._doors.hold(peer, seat, door, instance, endpoint)
+        for door in sorted(self._crowds):
+            peer.say("crowded", door=door)
+        for door, count in self._doors.offered().items():
+            peer.say("offered", door=door, instance="", count=count)
+
+    def _take(self, peer: Peer, message: Json) -> asyncio.Future[list[str] | None]:
+        """[seat, instance, endpoint], later; null when it was cancelled."""
+        request = message["request"]
+        future: asyncio.Future[list[str] | None] = asyncio.get_running_loop().create_future()
+
+        def granted(place: Place) -> None:
+            self._pending.pop((peer, request), None)
+            future.set_result([place.seat, place.instance, place.endpoint])
+
+        self._pending[peer, request] = future
+        try:
+            self._doors.enter(message["door"], Ticket(request, peer, message["order"], granted))
+        except BaseException:
+            del self._pending[peer, request]
+            raise
+        return future
+
+    def _cancel(self, peer: Peer, message: Json) -> None:
+        future = self._pending.pop((peer, message["request"]), None)
+        if future is not None:
+            self._doors.leave(message["request"])
+            future.set_result(None)
+
+    def _give(self, peer: Peer, message: Json) -> None:
+        for seat in message["seats"]:
+            self._doors.give(peer, seat)
+
+    def _count(self, _peer: Peer, message: Json) -> bool:
+        return self._windows.count(Limit(*limit) for limit in message["limits"])
+
+    def _settled(self, _peer: Peer, message: Json) -> None:
+        """There is a result, or there will be none: those who wait for it look."""
+        self._all("settled", request=message["request"])
+
+    def _crowded(self, door: str, waits: bool) -> None:
+        (self._crowds.add if waits else self._crowds.discard)(door)
+        self._all("crowded" if waits else "quiet", door=door)
+
+    def _all(self, topic: str, **facts: str | int) -> None:
+        for peer in self._peers:
+            peer.say(topic, **facts)

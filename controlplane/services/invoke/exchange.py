@@ -1,0 +1,157 @@
+"""One client's request and its answer, as ASGI events: who went away is noticed while it waits."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from typing import Any
+
+from controlplane.services.invoke.errors import Gone, Pairs, Refusal
+
+# What most requests take at most: for them nobody watches their client, which costs a task.
+SOON_SECONDS = 0.01
+# As much of a body is read before there is a place for it; the rest waits at its client.
+AHEAD_BYTES = 64 * 1024
+
+Receive = Callable[[], Awaitable[Any]]
+Send = Callable[[Any], Awaitable[None]]
+Promise = Callable[[], Coroutine[Any, Any, None] | None]
+
+
+class Exchange:
+    """Used by one task: `receive` is only ever read in one place at a time."""
+
+    def __init__(self, receive: Receive, send: Send) -> None:
+        self._receive, self._send = receive, send
+        self._loop = asyncio.get_running_loop()
+        self._task = asyncio.current_task()
+        self._ahead: deque[bytes] = deque()
+        self._more = True  # of the body is to come
+        self._timer: asyncio.TimerHandle | None = None
+        self._minder: asyncio.Task[None] | None = None
+        self._late: asyncio.TimerHandle | None = None
+        self._said: asyncio.Task[None] | None = None
+        self.gone = False
+        self.detached = False  # it was answered already: what comes is for a poll
+        self.started = False
+        self.status = 0
+
+    # The body.
+
+    async def small(self) -> bytes | None:
+        """The whole body, when it is small; None when it is to be read with `parts`."""
+        size = 0
+        while self._more and size <= AHEAD_BYTES:
+            size += len(await self._next())
+        if self._more or size > AHEAD_BYTES:
+            return None
+        return b"".join(self._ahead)
+
+    async def whole(self, limit: int) -> bytes | None:
+        """The whole body; None when it is larger than a limit in bytes."""
+        size = sum(map(len, self._ahead))
+        while self._more and size <= limit:
+            size += len(await self._next())
+        return None if size > limit else b"".join(self._ahead)
+
+    def replace(self, body: bytes) -> None:
+        """The body, which has been read whole, is another one from now on."""
+        self._ahead = deque([body] if body else [])
+
+    async def parts(self, end: Callable[[], None]) -> AsyncIterator[bytes]:
+        """The body as it comes, no faster than it is asked for; then `end` is called."""
+        await self._unwatched()
+        while self._ahead or self._more:
+            if not self._ahead:
+                await self._next()
+            if self._ahead and (part := self._ahead.popleft()):
+                yield part
+        end()
+
+    async def _next(self) -> bytes:
+        """Read a part of the body ahead. Raises Gone."""
+        message = await self._receive()
+        if message["type"] == "http.disconnect":
+            self.gone = True
+            raise Gone
+        part: bytes = message.get("body", b"")
+        self._more = message.get("more_body", False)
+        if part:
+            self._ahead.append(part)
+        return part
+
+    # Its client.
+
+    def watch(self) -> None:
+        """From soon on, cancel this task when the client goes away."""
+        if self._timer is None and self._minder is None and not self.detached:
+            self._timer = self._loop.call_later(SOON_SECONDS, self._mind)
+
+    def _mind(self) -> None:
+        self._timer = None
+        self._minder = self._loop.create_task(self._until_gone())
+
+    async def _until_gone(self) -> None:
+        """What the client sends meanwhile is kept, up to a size; beyond it nobody can tell."""
+        try:
+            while not self._more or sum(map(len, self._ahead)) <= AHEAD_BYTES:
+                await self._next()
+        except Gone:
+            if self._task is not None:
+                self._task.cancel()
+
+    async def _unwatched(self) -> None:
+        """Stop watching: somebody else reads."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._minder is not None:
+            minder, self._minder = self._minder, None
+            minder.cancel()
+            await asyncio.wait((minder,))
+
+    def hold(self, until: float, promise: Promise) -> None:
+        """Unless the answer has begun by then (a time of the loop), the client gets a promise: it
+        is made at once, and what it returns says so. From then on the exchange is detached."""
+        if self._late is None:
+            self._late = self._loop.call_at(until, self._promise, promise)
+
+    def _promise(self, promise: Promise) -> None:
+        if self.started or self.gone:
+            return
+        said = promise()
+        if said is not None:
+            self.detached = True
+            self._unwatch()
+            self._said = self._loop.create_task(said)
+
+    def _unwatch(self) -> None:
+        for watching in (self._timer, self._minder):
+            if watching is not None:
+                watching.cancel()
+
+    def end(self) -> None:
+        """Nobody is watched any more, and nothing promised."""
+        self._unwatch()
+        if self._late is not None:
+            self._late.cancel()
+
+    # The answer.
+
+    async def start(self, status: int, headers: Pairs) -> None:
+        self.started, self.status = True, status
+        await self._send({"type": "http.response.start", "status": status, "headers": headers})
+
+    async def body(self, part: bytes, *, more: bool) -> None:
+        await self._send({"type": "http.response.body", "body": part, "more_body": more})
+
+    async def say(self, status: int, headers: Pairs, body: bytes = b"") -> None:
+        """A whole answer."""
+        length = (b"content-length", b"%d" % len(body))
+        await self.start(status, [*headers, length])
+        await self.body(body, more=False)
+
+    async def refuse(self, refusal: Refusal, headers: Pairs) -> None:
+        kind = [(b"content-type", refusal.kind)] if refusal.kind else []
+        await self.say(refusal.status, [*kind, *refusal.headers, *headers], refusal.body)
