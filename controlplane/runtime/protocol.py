@@ -47,6 +47,10 @@ class Runtime(Protocol):
 
     def list(self) -> list[Instance]: ...
 
+    def work(self, id_: str) -> str | None:
+        """The directory of an instance that `{work}` of its workload stands for, as it is seen from
+        here; None where there is none (any more)."""
+
     def logs(self, id_: str) -> Iterator[str]: ...
 
     async def watch(self, wake: Callable[[], None]) -> None:
