@@ -6,6 +6,7 @@
     keys/lock         held by who changes them
     admin.token       the bearer of the commands on this host
     assets/           the bytes of assets, by their ids
+    results/          what tasks upload, unless AICR_RESULTS says otherwise
 
 Directories have mode 0700 and files 0600, whatever the umask.
 """
@@ -28,6 +29,7 @@ STATE_VARIABLE = "AICR_STATE"
 # would be shown as one in which all is well.
 NOTHING, DEFAULT, ANY = "nothing", "default", "any"
 STATE, RING, TOKEN, ASSETS = "state.db", "keys/ring.json", "admin.token", "assets"
+RESULTS = "results"
 _RING_LOCK = "keys/lock"
 _TOKEN_BYTES = 32
 
@@ -42,6 +44,11 @@ class Home:
     def state(self) -> str:
         """Where the state is when nobody says otherwise."""
         return self._in(STATE)
+
+    @property
+    def results(self) -> str:
+        """The directory of what tasks upload."""
+        return self._in(RESULTS)
 
     @property
     def assets(self) -> str:

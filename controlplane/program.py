@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import os
 import time
 from contextlib import suppress
 from typing import Any
@@ -25,6 +26,7 @@ from controlplane.http.settings import Settings
 from controlplane.local import engine_at
 from controlplane.loop import Loop, runtime_of
 from controlplane.plan.recover import recover
+from controlplane.results import sink
 from controlplane.services.aicr.answers import Answers
 from controlplane.services.aicr.models import SCHEMAS
 from controlplane.services.aicr.requests import allowlists
@@ -37,6 +39,8 @@ from controlplane.services.nvcf.asset_routes import Context as AssetContext
 from controlplane.services.nvcf.asset_routes import service as asset_service
 from controlplane.services.nvcf.service import context as nvcf_context
 from controlplane.services.nvcf.service import service as nvcf_service
+from controlplane.services.nvct.lookups import TASKS
+from controlplane.services.nvct.reports import Reports
 from controlplane.services.nvct.service import context as task_context
 from controlplane.services.nvct.service import service as task_service
 from controlplane.services.plans import models as plan_models
@@ -109,7 +113,9 @@ class Program:
         self.tail = Tail(self.engine)
         self.credentials = self._credentials()
         self.runtime = runtime_of(settings.runtime, home_of(settings).path, settings.images)
-        self._loop = Loop(self.engine, self.runtime)
+        results = sink(settings.results or home_of(settings).results, os.environ)
+        reports = {TASKS: Reports(results)}
+        self._loop = Loop(self.engine, self.runtime, reports=reports)
         self.tail.listeners.append(self._loop.heard)
         self._tasks: list[asyncio.Task[None]] = []
         application = create_app(settings, self._services(), self.lifecycle, self._metrics)

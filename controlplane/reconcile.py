@@ -133,7 +133,7 @@ class Reconciler:
 
     def _admit(self) -> None:
         """Let those go on who wait and may."""
-        running = tuple(self._runtime.list())
+        running = (*self._runtime.list(), *self._runtime.ending())
         for kind in self._engine.kinds.values():
             if kind.admit is not None:
                 self._let_in(kind.path, kind.admit, running)

@@ -67,6 +67,9 @@ class Simulated:
     def list(self) -> list[Instance]:
         return [instance for instance, _ in self._started.values()]
 
+    def ending(self) -> tuple[Instance, ...]:
+        return ()
+
     def work(self, id_: str) -> str | None:
         return self.works.get(id_)
 
