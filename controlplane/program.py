@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import os
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -15,6 +17,7 @@ from controlplane.access import bootstrap
 from controlplane.access.credentials import Credentials
 from controlplane.artifacts import Live
 from controlplane.assets import Files
+from controlplane.assets import known as known_asset
 from controlplane.engine import Engine
 from controlplane.home import Home, home
 from controlplane.http.app import Service, create_app
@@ -26,6 +29,7 @@ from controlplane.local import engine_at
 from controlplane.loop import Loop, runtime_of
 from controlplane.plan.recover import recover
 from controlplane.queue.local import Local, loads_at
+from controlplane.results import sink
 from controlplane.services.aicr.answers import Answers
 from controlplane.services.aicr.models import SCHEMAS
 from controlplane.services.aicr.requests import allowlists
@@ -44,6 +48,8 @@ from controlplane.services.nvcf.asset_routes import Context as AssetContext
 from controlplane.services.nvcf.asset_routes import service as asset_service
 from controlplane.services.nvcf.service import context as nvcf_context
 from controlplane.services.nvcf.service import service as nvcf_service
+from controlplane.services.nvct.lookups import TASKS
+from controlplane.services.nvct.reports import Reports
 from controlplane.services.nvct.service import context as task_context
 from controlplane.services.nvct.service import service as task_service
 from controlplane.services.plans import models as plan_models
@@ -53,6 +59,7 @@ from controlplane.services.registries.service import service as registry_service
 from controlplane.services.sis import embedded
 from controlplane.services.sis.routes import Operator
 from controlplane.services.sis.service import service as sis_service
+from controlplane.state.protocol import Reader
 from controlplane.state.sql import is_file, warning
 from controlplane.tail import Tail
 
@@ -118,7 +125,9 @@ class Program:
         self.credentials = self._credentials()
         self.runtime = runtime_of(settings.runtime, home_of(settings).path, settings.images)
         socket = home_of(settings).socket
-        self._loop = Loop(self.engine, self.runtime, lambda: loads_at(socket))
+        results = sink(settings.results or home_of(settings).results, os.environ)
+        reports = {TASKS: Reports(results)}
+        self._loop = Loop(self.engine, self.runtime, lambda: loads_at(socket), reports)
         self.tail.listeners.append(self._loop.heard)
         self._invoking = self._invocation(Local(socket))
         self._tasks: list[asyncio.Task[None]] = []
@@ -159,10 +168,10 @@ class Program:
 
     def _invocation(self, queue: Local) -> Invoking:
         """What invokes functions."""
-        settings, results = self.settings, home_of(self.settings).results
+        settings, held = self.settings, home_of(self.settings).held
         versions = Versions(self.engine)
         self.tail.listeners.append(versions.heard)
-        plane = plane_of(queue, results, self._metrics.registry)
+        plane = plane_of(queue, held, self._metrics.registry)
         return Invoking(
             self.credentials,
             versions,
@@ -170,7 +179,14 @@ class Program:
             self._metrics,
             settings.allowed_hosts,
             settings.max_body,
+            self._missing_assets,
         )
+
+    async def _missing_assets(self, account: str, ids: Sequence[str]) -> list[str]:
+        def missing(reader: Reader) -> list[str]:
+            return [id_ for id_ in ids if known_asset(reader, account, id_) is None]
+
+        return await self.engine.read(missing)
 
     def _live(self) -> Live | None:
         """Whoever asks registries themselves, where that is wanted."""

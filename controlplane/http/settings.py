@@ -44,6 +44,9 @@ class Settings(NamedTuple):
     runtime: str = "none"
     # Where images are mapped to commands (empty: images.yaml in the home).
     images: str = ""
+    # Where results of tasks are uploaded to: a directory, or s3://BUCKET/PREFIX (empty: results
+    # in the home).
+    results: str = ""
     # The GPUs of this machine, by name, as which it is a cluster itself; none: it is no cluster.
     cluster_gpus: Mapping[str, int] = {"H100": 8}
     # What happens to artifacts from registries that are not recognised or have no credential, and
@@ -192,6 +195,7 @@ VARIABLES = {
     "AICR_STATE": _Variable("state", str.strip),
     "AICR_RUNTIME": _Variable("runtime", _runtime),
     "AICR_IMAGES": _Variable("images", str.strip),
+    "AICR_RESULTS": _Variable("results", str.strip),
     "AICR_CLUSTER_GPUS": _Variable("cluster_gpus", _gpus),
     "AICR_REGISTRY_CHECK": _Variable("registry_check", _check),
     "AICR_REGISTRY_LIVE": _Variable("registry_live", _switch),

@@ -43,6 +43,7 @@ class Process:
         self._home, self._options = os.path.abspath(home), dict(options or {})
         self.images = ImageMap(images or os.path.join(self._home, FILE))
         self._seen: dict[str, Health] = {}
+        self._ending: tuple[Instance, ...] = ()
         self._lock: int | None = None
 
     # ----------------------------------------------------------------------- what runtimes do
@@ -67,9 +68,18 @@ class Process:
         return self._seen.get(id_) or Health(FAILED, "it does not run")
 
     def list(self) -> list[Instance]:
-        running = [s for s in self.look() if s.health.state != STOPPING]
+        found = self.look()
+        running = [s for s in found if s.health.state != STOPPING]
+        self._ending = tuple(s.instance for s in found if s.health.state == STOPPING)
         self._seen = {s.instance.id: s.health for s in running}
         return [s.instance for s in running]
+
+    def ending(self) -> tuple[Instance, ...]:
+        return self._ending
+
+    def work(self, id_: str) -> str | None:
+        path = f"{files.directory(self._home, id_)}/{files.WORK}"
+        return path if os.path.isdir(path) else None
 
     def look(self) -> tuple[Shown, ...]:
         return tuple(_shown(body) for body in self._ask("look"))

@@ -65,6 +65,13 @@ class Runtime(Protocol):
 
     def list(self) -> list[Instance]: ...
 
+    def ending(self) -> tuple[Instance, ...]:
+        """Those that were stopped and are not gone yet, as of the last `list`."""
+
+    def work(self, id_: str) -> str | None:
+        """The directory of an instance that `{work}` of its workload stands for, as it is seen from
+        here; None where there is none (any more)."""
+
     def look(self) -> tuple[Shown, ...]:
         """Everything that is there, for people."""
 

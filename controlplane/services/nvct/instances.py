@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from controlplane.access import times
@@ -18,6 +18,7 @@ from controlplane.vendor.lookups import account_of
 
 # Heartbeats are written so seldom, in seconds.
 HEARTBEATS = 30.0
+COMPLETE = 100
 PROGRESS_FILE, RESULTS_DIR = "progress", "results"
 # States of runtimes as tasks show them.
 STATES = {"running": "RUNNING", "starting": "STARTING", "failed": "ERRORED", "ended": "TERMINATED"}
@@ -88,24 +89,26 @@ def observed(seen: Observation) -> Spec:
     return ended(found, seen.spec, error) if found["status"] in TERMINAL else found
 
 
+def finished(instances: Sequence[Spec], percent: int) -> bool:
+    """Whether a task has done what it was to do: it says so, or all of it has ended well."""
+    return percent == COMPLETE or all(i["state"] == ENDED for i in instances)
+
+
 def _happenings(seen: Observation, status: Spec) -> tuple[list[str], str]:
     """What has happened, in order, and what is wrong where something is."""
-    states = [i["state"] for i in seen.instances]
-    ran = any(state in (RUNNING, ENDED) or "exit" in i for state, i in _pairs(seen))
-    begun = [BEAT] if ran or "progressAt" in status else []
-    broken = next((i for state, i in _pairs(seen) if state == FAILED), None)
-    finished = all(state == ENDED for state in states) or status.get("percentComplete") == 100
-    if finished and not broken and seen.spec["resultHandlingStrategy"] == UPLOAD:
-        return [*begun, *_uploaded(seen)], seen.report.get("uploadError", "")
-    if finished and (not broken or status.get("percentComplete") == 100):
+    begun = [BEAT] if "progressAt" in status or any(map(_ran, seen.instances)) else []
+    if finished(seen.instances, status.get("percentComplete", 0)):
+        if seen.spec["resultHandlingStrategy"] == UPLOAD:
+            return [*begun, *_uploaded(seen)], seen.report.get("uploadError", "")
         return [*begun, DONE], ""
+    broken = next((i for i in seen.instances if i["state"] == FAILED), None)
     if broken is not None:
         return [*begun, lifecycle.FAILED], broken.get("reason") or _exit(broken)
     return begun, ""
 
 
-def _pairs(seen: Observation) -> list[tuple[str, Spec]]:
-    return [(i["state"], i) for i in seen.instances]
+def _ran(instance: Spec) -> bool:
+    return instance["state"] in (RUNNING, ENDED) or "exit" in instance
 
 
 def _exit(instance: Spec) -> str:

@@ -9,7 +9,7 @@ from controlplane import clusters, registries
 from controlplane.access import times
 from controlplane.access.kinds import ACCOUNTS
 from controlplane.kinds import Kind, Kinds, Lookup, Making, Spec, table
-from controlplane.services.nvct import checks, instances
+from controlplane.services.nvct import checks, instances, queue
 from controlplane.services.nvct.lifecycle import QUEUED, TERMINAL
 from controlplane.services.nvct.lookups import LIVE, TASKS, WAITING, by_task
 from controlplane.services.nvct.models import TaskSpec
@@ -36,8 +36,7 @@ def _lookups(spec: Spec, status: Spec) -> Iterable[Lookup]:
         yield WAITING
     elif status["status"] not in TERMINAL:
         yield LIVE
-        for cluster in sorted({p["clusterId"] for p in status["placements"]}):
-            yield clusters.by_cluster(cluster)
+        yield from clusters.placed(status)
 
 
 def task_status(making: Making) -> Spec:
@@ -82,6 +81,7 @@ KINDS = table(
         status=task_status,
         instances=instances.wanted,
         live=LIVE,
+        admit=queue.admit,
         observed=instances.observed,
         after=_after,
     ),
