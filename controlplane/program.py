@@ -129,7 +129,9 @@ class Program:
         reports = {TASKS: Reports(results)}
         self._loop = Loop(self.engine, self.runtime, lambda: loads_at(socket), reports)
         self.tail.listeners.append(self._loop.heard)
-        self._invoking = self._invocation(Local(socket))
+        queue = Local(socket)
+        queue.crowded = lambda _door: self._loop.wake()
+        self._invoking = self._invocation(queue)
         self._tasks: list[asyncio.Task[None]] = []
         application = create_app(settings, self._services(), self.lifecycle, self._metrics)
         self.app: Any = Front(application.asgi, self._invoking)
