@@ -41,7 +41,7 @@ class Settings(NamedTuple):
     # runs what the state wants to run.
     home: str = ""
     state: str = ""
-    runtime: str = "none"
+    runtime: str = "process"
     # Where images are mapped to commands (empty: images.yaml in the home).
     images: str = ""
     # Where results of tasks are uploaded to: a directory, or s3://BUCKET/PREFIX (empty: results
