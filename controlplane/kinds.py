@@ -45,6 +45,8 @@ class Making(NamedTuple):
     reader: Reader
     # The status of what this replaces; {} when nothing is replaced.
     replaced: Spec = MappingProxyType({})
+    # What happens to artifacts that the account cannot pull: throw or log.
+    registry_check: str = "throw"
 
 
 def _same_status(making: Making) -> Spec:

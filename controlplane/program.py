@@ -121,6 +121,7 @@ class Program:
         self._metrics = Metrics()
         self._answers = self._load()
         self.engine = engine_of(settings)
+        self.engine.registry_check = settings.registry_check
         self.tail = Tail(self.engine)
         self.credentials = self._credentials()
         self.runtime = runtime_of(settings.runtime, home_of(settings).path, settings.images)

@@ -64,11 +64,16 @@ class Versions(sis.Versions):
         self._say(resp, {"nvcaVersions": [agent], **answers.versions(self._operator.versions)})
 
 
+# Instance types that have room, and all of them.
+_TYPES = {"deployments/available/instanceTypes": True, "deployments/instanceTypes": False}
+
+
 def gpus(of: Context) -> Iterator[tuple[str, Route]]:
     """Instance types by GPU, under the paths of several generations of clients."""
     types = next(q for q in reads.QUESTIONS if q.path == "instanceTypes")
     question = types._replace(scope=_SCOPE, answer=lambda rows: _stripped(types.answer(rows)))
-    for path in ("deployments/available/instanceTypes", "deployments/instanceTypes"):
+    for path, capacity in _TYPES.items():
+        question = question._replace(capacity=capacity)
         route = Route(_ACCOUNT, sis.Offered(_sis(of), question), **sis_spec.offered(types.summary))
         yield f"/ngc/nvcf/{path}", route
 

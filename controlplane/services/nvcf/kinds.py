@@ -15,7 +15,6 @@ from controlplane.access import times
 from controlplane.access.kinds import ACCOUNTS
 from controlplane.changes import Changes, observe
 from controlplane.kinds import Kind, Kinds, Lookup, Making, Spec, table
-from controlplane.registries import THROW
 from controlplane.services.nvcf import checks, instances, lifecycle
 from controlplane.services.nvcf.deployment_models import DeploymentSpec
 from controlplane.services.nvcf.extra_models import TelemetrySpec
@@ -60,7 +59,8 @@ def _function_lookups(spec: Spec, status: Spec) -> Iterable[Lookup]:
 def function_status(making: Making) -> Spec:
     """A new version of a new function, or of the one that `versionOf` or what it replaces says."""
     before = making.before
-    checks.function(making.reader, making.spec, making.address, new=not before)
+    mode = making.registry_check
+    checks.function(making.reader, making.spec, making.address, new=not before, mode=mode)
     telemetries = checks.telemetries(making.reader, making.spec)
     if before:
         kept = {k: v for k, v in before.items() if k != "telemetries"}
@@ -108,9 +108,10 @@ def _deployment_lookups(spec: Spec, status: Spec) -> Iterable[Lookup]:
         yield from clusters.placed(status)
 
 
-def deployment_status(making: Making, mode: str = THROW, ids: Iterable[str] = ()) -> Spec:
+def deployment_status(making: Making, ids: Iterable[str] = ()) -> Spec:
     """What a deployment is known by, and where it is; it begins as its minimums say. `ids` are
     those of its GPU specifications, where they do not follow from its own."""
+    mode = making.registry_check
     found = checks.deployment(making.reader, making.spec, new=not making.before, mode=mode)
     status = _deployed(making, found.function, ids)
     fitting = placing.fitting(

@@ -45,7 +45,7 @@ def task_status(making: Making) -> Spec:
         kept = {k: v for k, v in making.before.items() if k != "telemetries"}
         return {**kept, **telemetries(making.reader, making.spec)}
     checks.task(making.reader, making.spec, making.spec.get("secrets", {}))
-    return new(making, checks.others(making.reader, making.spec))
+    return new(making, checks.others(making.reader, making.spec, making.registry_check))
 
 
 def new(making: Making, found: Spec) -> Spec:

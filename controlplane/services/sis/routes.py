@@ -249,7 +249,7 @@ class Offered(_Resource):
 
     async def on_get(self, req: Request, resp: Response, ncaId: str) -> None:
         await self._auth.manager(req, self._question.scope)
-        filter_ = reads.asked(req)
+        filter_ = reads.asked(req, capacity=self._question.capacity)
         found = await self._engine.read(partial(reads.rows, account=ncaId, filter_=filter_))
         self._say(resp, self._question.answer(found))
 
