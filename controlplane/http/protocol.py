@@ -14,6 +14,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from controlplane.http import problems
 from controlplane.http.cork import Corked
+from controlplane.http.encoded import LINES
 
 _HEADERS = (
     b"HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\n"
@@ -37,7 +38,9 @@ class Protocol(HttpToolsProtocol):
     _deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
-        super().connection_made(Corked(transport, self.loop))  # type: ignore[arg-type]
+        corked = Corked(transport, self.loop)
+        self._extensions = {LINES: corked.add_lines}
+        super().connection_made(corked)  # type: ignore[arg-type]
         self._wait()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -52,6 +55,7 @@ class Protocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
+        self.scope["extensions"] = self._extensions  # type: ignore[typeddict-item]
         self._in_head = True
         self._wait()
 
