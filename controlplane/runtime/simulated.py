@@ -91,11 +91,15 @@ class Simulated:
     def logs(self, id_: str, tail: int | None = None) -> Iterator[Line]:
         if id_ not in self._started:
             raise NotFound(f"no instance {id_}")
-        yield Line("", "stdout", f"{id_}: simulated, nothing runs")
+        return iter((Line("", "stdout", f"{id_}: simulated, nothing runs"),))
 
-    async def follow(self, id_: str, tail: int | None = None) -> AsyncIterator[Line]:
-        for line in self.logs(id_):
-            yield line
+    def follow(self, id_: str, tail: int | None = None) -> AsyncIterator[Line]:
+        return _followed(self.logs(id_))
 
     async def watch(self, wake: Callable[[], None]) -> None:
         await asyncio.Event().wait()  # time alone changes anything here
+
+
+async def _followed(lines: Iterator[Line]) -> AsyncIterator[Line]:
+    for line in lines:
+        yield line

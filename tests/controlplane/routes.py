@@ -22,6 +22,10 @@ PLANS = {
     "/v1/events": ("GET",),
     "/v1/audit": ("GET",),
 }
+INSTANCES = {
+    "/v1/instances": ("GET",),
+    "/v1/instances/{id}/logs": ("GET",),
+}
 KEYS = {
     "/v1/admin/keys": ("POST",),
     "/v1/keys": ("GET", "POST"),
@@ -163,6 +167,8 @@ NGC: dict[str, tuple[str, ...]] = {
         for path in _CATALOG
     },
 }
-ALL = {**AICR, **PLANS, **KEYS, **SIS, **REGISTRIES, **GPUS, **ASSETS, **NVCF, **NGC}
+ALL = {
+    **AICR, **PLANS, **INSTANCES, **KEYS, **SIS, **REGISTRIES, **GPUS, **ASSETS, **NVCF, **NGC,
+}  # fmt: skip
 # Answers without an end.
 STREAMS = ("/v1/events",)

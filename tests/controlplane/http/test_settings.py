@@ -46,6 +46,8 @@ GOOD = [
     ("AICR_HOME", " /home ", "home", "/home"),
     ("AICR_STATE", "postgresql://h/d", "state", "postgresql://h/d"),
     ("AICR_RUNTIME", "Simulated", "runtime", "simulated"),
+    ("AICR_RUNTIME", "process", "runtime", "process"),
+    ("AICR_IMAGES", " /images.yaml ", "images", "/images.yaml"),
     ("AICR_CLUSTER_GPUS", "H100=8, L40S=4", "cluster_gpus", {"H100": 8, "L40S": 4}),
     ("AICR_CLUSTER_GPUS", "Off", "cluster_gpus", {}),
     ("AICR_REGISTRY_CHECK", "LOG", "registry_check", "log"),
