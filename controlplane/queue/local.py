@@ -105,6 +105,10 @@ class Local:
             self._ask(ticket)
         await answer
 
+    @property
+    def connected(self) -> bool:
+        return self._client is not None
+
     def ready(self, door: str, request: str) -> Place | None:
         seats = self._idle.get(door)
         if not seats:

@@ -30,6 +30,7 @@ class Exchange:
         self._more = True  # of the body is to come
         self._timer: asyncio.TimerHandle | None = None
         self._minder: asyncio.Task[None] | None = None
+        self._held: tuple[float, Promise] | None = None
         self._late: asyncio.TimerHandle | None = None
         self._said: asyncio.Task[None] | None = None
         self.gone = False
@@ -91,6 +92,7 @@ class Exchange:
     def _mind(self) -> None:
         self._timer = None
         self._minder = self._loop.create_task(self._until_gone())
+        self._be_late()
 
     async def _until_gone(self) -> None:
         """What the client sends meanwhile is kept, up to a size; beyond it nobody can tell."""
@@ -106,6 +108,7 @@ class Exchange:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+            self._be_late()
         if self._minder is not None:
             minder, self._minder = self._minder, None
             minder.cancel()
@@ -114,8 +117,15 @@ class Exchange:
     def hold(self, until: float, promise: Promise) -> None:
         """Unless the answer has begun by then (a time of the loop), the client gets a promise: it
         is made at once, and what it returns says so. From then on the exchange is detached."""
-        if self._late is None:
-            self._late = self._loop.call_at(until, self._promise, promise)
+        if self._held is None:
+            self._held = (until, promise)
+            if self._timer is None:
+                self._be_late()
+
+    def _be_late(self) -> None:
+        """Most answers come before anybody minds: a timer for each of them would cost."""
+        if self._held is not None and self._late is None:
+            self._late = self._loop.call_at(self._held[0], self._promise, self._held[1])
 
     def _promise(self, promise: Promise) -> None:
         if self.started or self.gone:
