@@ -48,7 +48,6 @@ from controlplane.services.nvcf.asset_routes import Context as AssetContext
 from controlplane.services.nvcf.asset_routes import service as asset_service
 from controlplane.services.nvcf.service import context as nvcf_context
 from controlplane.services.nvcf.service import service as nvcf_service
-from controlplane.services.nvct.lookups import TASKS
 from controlplane.services.nvct.reports import Reports
 from controlplane.services.nvct.service import context as task_context
 from controlplane.services.nvct.service import service as task_service
@@ -62,6 +61,7 @@ from controlplane.services.sis.service import service as sis_service
 from controlplane.state.protocol import Reader
 from controlplane.state.sql import is_file, warning
 from controlplane.tail import Tail
+from controlplane.vendor.lookups import TASKS
 
 
 def load(settings: Settings) -> tuple[Catalog, dict[str, list[str]]]:

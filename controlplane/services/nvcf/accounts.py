@@ -14,7 +14,7 @@ from controlplane.services.nvcf import answers, checks, compile, errors  # noqa:
 from controlplane.services.nvcf.lookups import FUNCTIONS
 from controlplane.state.protocol import Reader, Resource
 from controlplane.vendor.calls import Answer, Call
-from controlplane.vendor.lookups import TELEMETRIES, account_of, by_account
+from controlplane.vendor.lookups import TASKS, TELEMETRIES, account_of, by_account
 from controlplane.vendor.scalars import MAX_INT
 
 _NAME = re.compile(NAME_PATTERN.removesuffix("$"))
@@ -63,7 +63,7 @@ def delete(changes: Changes, call: Call) -> Answer:
     """Raises InvalidRequest while something belongs to it."""
     name = call.ids["ncaId"]
     found = checks.account(changes.tx, name)
-    for kind in (FUNCTIONS, TELEMETRIES, CREDENTIALS, ASSETS):
+    for kind in (FUNCTIONS, TASKS, TELEMETRIES, CREDENTIALS, ASSETS):
         if changes.tx.find(kind, by_account(name)):
             raise errors.bad(f"Account '{name}' still has {kind}")
     changes.delete(found)

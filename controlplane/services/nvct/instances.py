@@ -12,9 +12,8 @@ from controlplane.runtime.protocol import ENDED, FAILED, RUNNING
 from controlplane.runtime.workload import Workload
 from controlplane.services.nvct import lifecycle
 from controlplane.services.nvct.lifecycle import BEAT, DONE, TERMINAL, moved, seconds
-from controlplane.services.nvct.lookups import TASKS
 from controlplane.services.nvct.models import UPLOAD
-from controlplane.vendor.lookups import account_of
+from controlplane.vendor.lookups import TASKS, account_of
 
 # Heartbeats are written so seldom, in seconds.
 HEARTBEATS = 30.0

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from controlplane.kinds import Lookup
 
-TASKS = "nvct.tasks"
-
 
 def by_task(task: str) -> Lookup:
     return Lookup("taskId", task)

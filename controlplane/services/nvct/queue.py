@@ -20,10 +20,10 @@ from controlplane.runtime.protocol import Instance
 from controlplane.scheduler import Pool, Request
 from controlplane.services.nvct import lifecycle
 from controlplane.services.nvct.instances import ended, workload
-from controlplane.services.nvct.lookups import LIVE, TASKS, WAITING
+from controlplane.services.nvct.lookups import LIVE, WAITING
 from controlplane.state.protocol import Head, Reader, Resource
 from controlplane.state.rows import text
-from controlplane.vendor.lookups import account_of
+from controlplane.vendor.lookups import TASKS, account_of
 
 # Fewer that are not known yet are read one by one.
 _FEW = 20

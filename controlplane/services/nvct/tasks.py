@@ -19,13 +19,13 @@ from controlplane.services.nvct import (
 )
 from controlplane.services.nvct.instances import ended
 from controlplane.services.nvct.kinds import new
-from controlplane.services.nvct.lookups import TASKS, by_task
+from controlplane.services.nvct.lookups import by_task
 from controlplane.state.protocol import Reader, Resource
 from controlplane.vendor import checks as shared
 from controlplane.vendor.calls import Answer, Call
 from controlplane.vendor.compile import by_path, keep, with_secrets
 from controlplane.vendor.errors import bad
-from controlplane.vendor.lookups import account_of, by_account
+from controlplane.vendor.lookups import TASKS, account_of, by_account
 
 # --------------------------------------------------------------------------- finding
 
