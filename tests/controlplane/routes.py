@@ -125,6 +125,29 @@ ASSETS: dict[str, tuple[str, ...]] = {
     "/v2/nvcf/assets/{assetId}/content-redirect": ("GET",),
     "/v2/nvcf/asset-content/{assetId}": ("GET", "PUT"),
 }
+INVOKE: dict[str, tuple[str, ...]] = {
+    f"/v2/nvcf/{word}/{path}": methods
+    for word in ("pexec", "exec")
+    for path, methods in {
+        "functions/{functionId}": ("POST",),
+        "functions/{functionId}/versions/{versionId}": ("POST",),
+        "status/{requestId}": ("GET",),
+    }.items()
+}
+_TASKS: dict[str, tuple[str, ...]] = {
+    "secrets/tasks/{taskId}": ("PUT",),
+    "tasks": ("GET", "POST"),
+    "tasks/bulk": ("POST",),
+    "tasks/{taskId}": ("GET", "DELETE"),
+    "tasks/{taskId}/cancel": ("POST",),
+    "tasks/{taskId}/events": ("GET",),
+    "tasks/{taskId}/results": ("GET",),
+}
+NVCT: dict[str, tuple[str, ...]] = {
+    f"/v1/nvct/{account}{path}": methods
+    for account in ("", "accounts/{ncaId}/")
+    for path, methods in _TASKS.items()
+}
 _OF_ORGS = {
     **{f"/nvcf/{path}": methods for path, methods in _FUNCTIONS.items()},
     "/nvcf/deployments": ("GET",),
@@ -134,6 +157,8 @@ _OF_ORGS = {
     "/skyway/instances/functions/{functionId}/versions/{functionVersionId}": ("GET",),
     **{f"/sis/{path}": methods for path, methods in _CLUSTERS.items()},
     "/ngc/nvcf/gpu/quota/rules": ("GET",),
+    **{f"/nvct/{path}": methods for path, methods in _TASKS.items()},
+    "/skyway/instances/tasks/{taskId}": ("GET",),
 }
 _TYPES = ("deployments/available/instanceTypes", "deployments/instanceTypes")
 _CATALOG = (
@@ -168,7 +193,8 @@ NGC: dict[str, tuple[str, ...]] = {
     },
 }
 ALL = {
-    **AICR, **PLANS, **INSTANCES, **KEYS, **SIS, **REGISTRIES, **GPUS, **ASSETS, **NVCF, **NGC,
+    **AICR, **PLANS, **INSTANCES, **KEYS, **SIS, **REGISTRIES, **GPUS, **ASSETS, **NVCF,
+    **INVOKE, **NVCT, **NGC,
 }  # fmt: skip
 # Answers without an end.
 STREAMS = ("/v1/events",)

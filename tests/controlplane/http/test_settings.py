@@ -48,6 +48,7 @@ GOOD = [
     ("AICR_RUNTIME", "Simulated", "runtime", "simulated"),
     ("AICR_RUNTIME", "process", "runtime", "process"),
     ("AICR_IMAGES", " /images.yaml ", "images", "/images.yaml"),
+    ("AICR_RESULTS", " s3://b/p ", "results", "s3://b/p"),
     ("AICR_CLUSTER_GPUS", "H100=8, L40S=4", "cluster_gpus", {"H100": 8, "L40S": 4}),
     ("AICR_CLUSTER_GPUS", "Off", "cluster_gpus", {}),
     ("AICR_REGISTRY_CHECK", "LOG", "registry_check", "log"),
