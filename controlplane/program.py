@@ -220,7 +220,6 @@ class Program:
         for task in self._tasks:
             with suppress(asyncio.CancelledError):
                 await task
-        self._metrics.flush()
         self._invoking.plane.close()
         await asyncio.to_thread(self._loop.end)
         await asyncio.to_thread(self.engine.store.close)

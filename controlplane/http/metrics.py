@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
-from collections import Counter as TallyOf
 from functools import lru_cache
 
 from prometheus_client import (
@@ -29,11 +27,6 @@ if SHARED_METRICS in os.environ:
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8; escaping=underscores"
 _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
-
-
-# What is counted for every request is told to others within this time, many at once: in a file that
-# several workers share each number costs more than all that is done here.
-_SECONDS = 0.05
 
 
 class Metrics:
@@ -76,25 +69,10 @@ class Metrics:
             "aicr_recipe_build_duration_seconds", "Time to compile a recipe.", registry=registry
         )
         self._child = lru_cache(maxsize=1024)(self._children)
-        self._flying = 0
-        self._answered: TallyOf[Counter] = TallyOf()
-        self._later: asyncio.TimerHandle | None = None
 
     def begin(self) -> None:
         """One request that is being answered, until it is counted."""
-        self._flying += 1
-        if self._later is None:
-            self._later = asyncio.get_running_loop().call_later(_SECONDS, self.flush)
-
-    def flush(self) -> None:
-        """Say what was counted since the last time."""
-        if self._later is not None:
-            self._later.cancel()
-            self._later = None
-        self._in_flight.set(self._flying)
-        for counter, count in self._answered.items():
-            counter.inc(count)
-        self._answered.clear()
+        self._in_flight.inc()
 
     def _children(self, method: str, path: str, status: int) -> tuple[Counter, Histogram]:
         word = method if method in _METHODS else "other"
@@ -104,16 +82,12 @@ class Metrics:
     def count(self, method: str, path: str, status: int, seconds: float) -> None:
         """One request that was answered."""
         counter, histogram = self._child(method, path, status)
+        self._in_flight.dec()
+        counter.inc()
         histogram.observe(seconds)
-        self._flying -= 1
-        self._answered[counter] += 1
-        if self._later is None:
-            self._later = asyncio.get_running_loop().call_later(_SECONDS, self.flush)
 
     def text(self) -> bytes:
-        """The exposition of this worker, or of all that share a directory: of the
-        others as it was a twentieth of a second ago."""
-        self.flush()
+        """The exposition of this worker, or of all that share a directory."""
         if SHARED_METRICS in os.environ:
             registry = CollectorRegistry()
             multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]

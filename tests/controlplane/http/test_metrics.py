@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from typing import Any
 
 import pytest
-
-from controlplane.http import metrics as metrics_module
-from controlplane.http.metrics import Metrics
 
 NAMES = {
     "aicr_http_requests_total": "counter",
@@ -92,24 +88,3 @@ def test_misses_count_compilations(api_with: Any) -> None:
     found = samples(own)
     assert found["aicr_recipe_build_duration_seconds_count"] == 1
     assert found["aicr_recipe_cache_misses_total"] == 1
-
-
-def test_what_is_counted_is_told_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Others that share a directory see it without being asked here."""
-
-    monkeypatch.setattr(metrics_module, "_SECONDS", 0)
-
-    async def run() -> list[float]:
-        metrics, seen = Metrics(), []
-        metrics.begin()
-        metrics.begin()
-        metrics.count("GET", "/", 200, 0.001)
-        for _ in range(2):
-            seen.append(metrics.registry.get_sample_value("aicr_http_requests_in_flight"))
-            told = asyncio.Event()
-            asyncio.get_running_loop().call_later(0, told.set)
-            await told.wait()
-        labels = {"method": "GET", "path": "/", "status": "200"}
-        return [*seen, metrics.registry.get_sample_value("aicr_http_requests_total", labels)]
-
-    assert asyncio.run(run()) == [0, 1, 1]
