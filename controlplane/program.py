@@ -30,6 +30,7 @@ from controlplane.loop import Loop, runtime_of
 from controlplane.plan.recover import recover
 from controlplane.queue.local import Local, loads_at
 from controlplane.results import sink
+from controlplane.runtime.images import FILE, ImageMap
 from controlplane.services.aicr.answers import Answers
 from controlplane.services.aicr.models import SCHEMAS
 from controlplane.services.aicr.requests import allowlists
@@ -84,6 +85,8 @@ def announce(settings: Settings) -> None:
 def prepare(settings: Settings) -> None:
     """Make what is not there yet, once, before there are workers: the home, the schema, the first
     account, and an end for what a crash left. Raises AicrError."""
+    if settings.runtime == "process":
+        ImageMap(settings.images or os.path.join(home_of(settings).path, FILE)).check()
     engine = engine_of(settings)
     try:
         bootstrap.prepare(engine)

@@ -2,82 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-import requests
 
-from tests.acceptance.server import Server, until
-from tests.controlplane.hosts import Host, kill, wait_for_end
-
-SCOPES = "register_function list_functions list_functions_details deploy_function".split()
-FUNCTION = {
-    "name": "echo",
-    "inferenceUrl": "/echo",
-    "inferencePort": 8000,
-    "containerImage": "samples.aicr.local/echo:1",
-    "health": {
-        "protocol": "HTTP",
-        "uri": "/health",
-        "port": 8000,
-        "timeout": "PT10S",
-        "expectedStatusCode": 200,
-    },
-}
-GPU = {"gpu": "H100", "instanceType": "NCP.GPU.H100_1x", "minInstances": 1, "maxInstances": 1}
-
-
-class Site:
-    """A server that runs processes, with its home."""
-
-    def __init__(self, tmp_path: Path) -> None:
-        self.home = tmp_path / "home"
-        self.home.mkdir()
-        self.environment = {"AICR_HOME": str(self.home), "AICR_RUNTIME": "process"}
-        self.server = Server(tmp_path / "log", "--workers", "2", **self.environment)
-        self.host = Host(self.home)
-
-    def aicr(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "aicr", *arguments],
-            env={**os.environ, **self.environment, "PYTHONPATH": os.pathsep.join(sys.path)},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-
-    def login(self) -> None:
-        self.aicr("client", "add", "c")
-        scopes = [word for scope in SCOPES for word in ("--scope", scope)]
-        token = self.aicr("token", "create", "--client", "c", *scopes).stdout.strip()
-        self.session = requests.Session()
-        self.session.headers["Authorization"] = f"Bearer {token}"
-
-    def call(self, method: str, path: str, body: Any = None) -> Any:
-        answer = self.session.request(
-            method, f"{self.server.url}/v2/nvcf/{path}", json=body, timeout=30
-        )
-        assert answer.status_code == 200, answer.text
-        return answer.json()
-
-    def deployed(self, **function: Any) -> str:
-        made = self.call("POST", "functions", {**FUNCTION, **function})["function"]
-        path = f"functions/{made['id']}/versions/{made['versionId']}"
-        self.call("POST", f"deployments/{path}", {"deploymentSpecifications": [GPU]})
-        return path
-
-    def becomes(self, path: str, status: str) -> None:
-        until(lambda: self.call("GET", path)["function"]["status"] == status, f"{path} {status}")
-
-    def instance(self) -> str:
-        (shown,) = self.host.process.look()
-        return shown.instance.id
+from tests.acceptance.server import until
+from tests.acceptance.site import Site, again, workers
+from tests.controlplane.hosts import kill, wait_for_end
 
 
 @pytest.fixture
@@ -87,16 +20,6 @@ def site(tmp_path: Path) -> Iterator[Site]:
         made.login()
         yield made
     assert made.host.processes() == [], "a server that ends leaves nothing behind"
-
-
-def workers(server: Server) -> list[int]:
-    found = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text()
-    return [int(pid) for pid in found.split()]
-
-
-def again(host: Host, id_: str, child: int) -> bool:
-    """Whether it runs, as another process."""
-    return host.state(id_) == "running" and host.child(id_) != child
 
 
 def test_a_function_outlives_everything_but_the_end_of_its_server(site: Site) -> None:

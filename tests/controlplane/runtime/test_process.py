@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import signal
+import sys
 from contextlib import suppress
 from pathlib import Path
 
@@ -225,6 +226,71 @@ def test_nothing_that_an_instance_started_outlives_it(host: Host) -> None:
     host.until(id_, FAILED)
     assert host.reason(id_) == "it was killed by signal 9"
     assert shim.identity(daemon) == ""
+
+
+# --------------------------------------------------------------------------- isolation
+
+# As bubblewrap does it: itself, an init of its own, and the command below that.
+BWRAP = """#!{python} -IS
+import os, signal, sys
+if sys.argv[1:2] == ["--unshare-all"]:
+    sys.exit(0)
+signal.signal(signal.SIGTERM, lambda *_: print("bubblewrap was asked", flush=True))
+if os.fork() == 0:
+    if os.fork() == 0:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        command = sys.argv[sys.argv.index("--") + 1:]
+        os.execv(command[0], command)
+    os._exit(os.waitstatus_to_exitcode(os.wait()[1]))
+sys.exit(os.waitstatus_to_exitcode(os.wait()[1]))
+"""
+PODMAN = """#!{python} -IS
+import sys
+print(" ".join(sys.argv[1:]), file=open("{calls}", "a"))
+if sys.argv[1] == "run":
+    import time
+    print("runs", flush=True)
+    time.sleep(3600)
+"""
+
+
+def put(path: Path, name: str, body: str, **facts: object) -> None:
+    """A program on the PATH."""
+    for fact, value in {"python": sys.executable, **facts}.items():
+        body = body.replace(f"{{{fact}}}", str(value))
+    (path / name).write_text(body)
+    (path / name).chmod(0o700)
+
+
+def test_in_bubblewrap_the_command_is_asked_to_end(host: Host, path: Path) -> None:
+    put(path, "bwrap", BWRAP)
+    polite = host.script("polite", POLITE)
+    images = (host.home / "images.yaml").read_text().replace('"isolation": "none"', '"env": {}')
+    (host.home / "images.yaml").write_text(images)
+    id_ = host.start(polite)
+    said(host, id_, "ready")
+    assert host.process.look()[0].isolation == "bubblewrap"
+    host.process.stop(id_)
+    host.until(id_, "gone")
+    assert host.text(id_) == ["ready", "bye"]
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_of_podman_no_container_is_left(host: Host, path: Path, killed: bool) -> None:
+    put(path, "podman", PODMAN, calls=path / "calls")
+    (host.home / "images.yaml").write_text("images: [{image: 'acme/*', isolation: podman}]")
+    id_ = host.start({"image": "acme/echo:1", "args": "--fast"})
+    said(host, id_, "runs")
+    if killed:
+        kill(host.shim(id_))
+        host.until(id_, FAILED)
+    host.process.stop(id_)
+    host.until(id_, "gone")
+    run, remove = (path / "calls").read_text().splitlines()
+    assert run.startswith("run --rm --runtime runc --name aicr-")
+    assert run.endswith(" acme/echo:1 --fast")
+    name = run.split()[run.split().index("--name") + 1]
+    assert remove == f"rm --force --time 0 --ignore {name}"
 
 
 # --------------------------------------------------------------------------- crashes
