@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import http.client
 import os
-import random
 import signal
 import subprocess
 import sys
@@ -13,7 +12,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 from uuid import uuid4
 
 import psutil
@@ -43,12 +42,13 @@ class Installation:
             "images:\n"
             f"  - image: samples.aicr.local/keeps:1\n"
             f"    command: [{sys.executable}, {script}, '{{port}}', {self.got}]\n"
+            "    isolation: none\n"
         )
         environment = {"AICR_HOME": str(self.home), "AICR_RUNTIME": "process"}
         self.server = Server(scratch / "log", "--workers", "2", **environment)
         self.environment = {**os.environ, **environment}
 
-    def __enter__(self) -> Installation:
+    def __enter__(self) -> Self:
         self.server.__enter__()
         command = [sys.executable, "-m", "aicr", "token", "create", "--client", "ncp"]
         for scope in SCOPES:
@@ -62,6 +62,7 @@ class Installation:
         self._call(f"/v2/nvcf/deployments/{at}", {"deploymentSpecifications": [GPU]})
         self.runtime = Process(str(self.home))
         until(lambda: len(self.running()) == 2, "two instances")
+        until(lambda: self.invoke(uuid4().hex) == 200, "the function to be active")
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -145,14 +146,13 @@ def _reload(at: Installation) -> None:
 
 
 def _kill_worker(at: Installation) -> None:
-    random.choice(at.children()).kill()
+    at.children()[-1].kill()
 
 
 def _kill_runner(at: Installation) -> None:
-    with (at.home / "run/runner.lock").open("rb"):
-        for process in psutil.process_iter(["cmdline"]):
-            if process.info["cmdline"][1:4] == ["-m", "controlplane.runner", str(at.home)]:
-                process.kill()
+    for process in psutil.process_iter(["cmdline"]):
+        if (process.info["cmdline"] or [])[1:4] == ["-m", "controlplane.runner", str(at.home)]:
+            process.kill()
 
 
 def _kill_instance(at: Installation) -> None:
@@ -174,7 +174,7 @@ def test_each_request_has_one_answer(
         while not over.is_set():
             answers.append(at.invoke(uuid4().hex))
 
-    clients = [threading.Thread(target=ask) for _ in range(CLIENTS)]
+    clients = [threading.Thread(target=ask, daemon=True) for _ in range(CLIENTS)]
     for client in clients:
         client.start()
     for _ in range(ROUNDS):
