@@ -34,7 +34,8 @@ def unwrap(data: bytes) -> Unwrapped:
         raise errors.bad_wrapper(e.message) from None
     if not isinstance(document, dict) or "requestBody" not in document:
         raise errors.bad_wrapper("it has no requestBody")
-    header = document.get("requestHeader") or {}
+    header = document.get("requestHeader")
+    header = {} if header is None else header
     if not isinstance(header, dict):
         raise errors.bad_wrapper("requestHeader is no object")
     references = header.get("inputAssetReferences") or []
