@@ -90,22 +90,10 @@ class Site:
     def victims(self) -> dict[str, list[int]]:
         """What can be killed, by what it is."""
         assert self.process is not None
-        workers = _children(self.process.pid)
-        with suppress(OSError, ValueError):
-            holder = int(
-                subprocess.run(
-                    ["pgrep", "-f", f"controlplane.runner {self.home}"],
-                    capture_output=True,
-                    text=True,
-                    check=False,
-                ).stdout.split()[0]
-            )
-            return {
-                "server": [self.process.pid, *workers],
-                "worker": workers[:1],
-                "runner": [holder],
-            }
-        return {"server": [self.process.pid, *workers], "worker": workers[:1]}
+        workers = _pids("-P", str(self.process.pid))
+        runner = _pids("-f", f"controlplane.runner {self.home}")
+        found = {"server": [self.process.pid, *workers], "worker": workers[:1], "runner": runner}
+        return {what: pids for what, pids in found.items() if pids}
 
     def end(self) -> None:
         if self.process is not None and self.process.poll() is None:
@@ -121,8 +109,8 @@ def _after(text: str, word: str) -> str:
     )
 
 
-def _children(pid: int) -> list[int]:
-    found = subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True, check=False)
+def _pids(*how: str) -> list[int]:
+    found = subprocess.run(["pgrep", *how], capture_output=True, text=True, check=False)
     return [int(p) for p in found.stdout.split()]
 
 
