@@ -17,6 +17,7 @@ from controlplane.runtime.process import Process
 from controlplane.runtime.protocol import Runtime
 from controlplane.runtime.simulated import Simulated
 from controlplane.services.keys.work import sweep
+from controlplane.services.nvct.purge import purge
 from controlplane.state.protocol import Event
 
 SECONDS = 1.0
@@ -114,6 +115,7 @@ class Loop:
         """Forget answers of long ago, in every so many rounds."""
         if self._rounds % SWEEP_ROUNDS == 0:
             self._engine.store.write(sweep)
+            purge(self._engine)
         self._rounds += 1
 
     def end(self) -> None:

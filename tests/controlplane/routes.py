@@ -157,8 +157,6 @@ _OF_ORGS = {
     "/skyway/instances/functions/{functionId}/versions/{functionVersionId}": ("GET",),
     **{f"/sis/{path}": methods for path, methods in _CLUSTERS.items()},
     "/ngc/nvcf/gpu/quota/rules": ("GET",),
-    **{f"/nvct/{path}": methods for path, methods in _TASKS.items()},
-    "/skyway/instances/tasks/{taskId}": ("GET",),
 }
 _TYPES = ("deployments/available/instanceTypes", "deployments/instanceTypes")
 _CATALOG = (
@@ -179,8 +177,14 @@ ALIASES: dict[str, tuple[str, ...]] = {
     "/v3/orgs/{org}/keys/type/CLUSTER_SERVICE_KEY": ("POST",),
     "/v3/orgs/{org}/keys/{keyId}/type/CLUSTER_SERVICE_KEY": ("DELETE",),
 }
+# Those of tasks, which want keys of theirs.
+TASK_ALIASES: dict[str, tuple[str, ...]] = {
+    **{f"/v2/{org}/nvct/{path}": methods for org in _ORGS for path, methods in _TASKS.items()},
+    **{f"/v2/{org}/skyway/instances/tasks/{{taskId}}": ("GET",) for org in _ORGS},
+}
 NGC: dict[str, tuple[str, ...]] = {
     **ALIASES,
+    **TASK_ALIASES,
     "/v3/keys/get-caller-info": ("POST",),
     "/v2/orgs": ("GET",),
     "/v2/orgs/{org}": ("GET",),
