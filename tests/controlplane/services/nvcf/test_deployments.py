@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import pytest
 
+from controlplane.queue.protocol import Load
 from tests.controlplane.services.calling import problem
 from tests.controlplane.services.nvcf.conftest import BASE, Nvcf, at, body, deployed, gpu, specs
 
@@ -220,11 +221,14 @@ def test_graceful_is_a_boolean(nvcf: Nvcf) -> None:
 
 
 def test_draining(nvcf: Nvcf, monkeypatch: pytest.MonkeyPatch) -> None:
-    from controlplane.services.nvcf import queues
-
     f = nvcf.create()
     d = nvcf.deploy(f)
-    monkeypatch.setattr(queues, "outstanding", lambda *_: 1)
+    version = f["versionId"]
+
+    async def loads() -> dict[str, Load]:
+        return {f"nvcf.deployments.{version}": Load(running=1)}
+
+    monkeypatch.setattr(nvcf.program._invoking.plane.queue, "loads", loads)
     gone = nvcf.good("DELETE", deployed(f), query_string="graceful=true")["function"]
     assert gone["status"] == nvcf.get(f)["status"] == "INACTIVE"
     kept = nvcf.good("GET", deployed(f))["deployment"]
