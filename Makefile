@@ -6,7 +6,8 @@ BIN = $(VENV)/bin
 
 .PHONY: demo test check generate bench clean
 
-# Sets up and runs the main job: a recipe, who set one of its values, and a bundle to deploy it.
+# Sets up and runs the main job: a recipe, who set one of its values, a bundle to deploy it; then a
+# function that is planned, applied and asked.
 demo: $(VENV)/.core
 	@mkdir -p build
 	$(BIN)/aicr recipe --service eks --accelerator h100 --intent training --os ubuntu --platform any --format table
@@ -16,6 +17,8 @@ demo: $(VENV)/.core
 	$(BIN)/aicr recipe --service eks --accelerator h100 --intent training --os ubuntu --platform any -o build/recipe.yaml
 	$(BIN)/aicr bundle --recipe build/recipe.yaml --output build/stack --accelerated-node-selector nvidia.com/gpu.present=true --workload-selector app=training
 	$(BIN)/aicr verify build/stack
+	@echo
+	@AICR=$(BIN)/aicr PYTHON=$(BIN)/python examples/functions/demo.sh
 
 # Sets up and passes everything that CI asks for.
 test: check
