@@ -79,6 +79,19 @@ def test_what_a_command_needs_is_shown(path: Path) -> None:
     assert started({**RUN, "isolation": NONE}, {}, PLACE).isolation == NONE
 
 
+def test_what_computes_is_shown(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program(path, "bwrap")
+    monkeypatch.setattr(isolation, "_DEVICES", (f"{path}/nvidia*", f"{path}/nothing"))
+    monkeypatch.setattr(isolation, "_RESOLVER", str(path / "resolv.conf"))
+    for name in ("nvidia1", "nvidia0", "run.conf"):
+        (path / name).touch()
+    (path / "resolv.conf").symlink_to(path / "run.conf")
+    line = " ".join(started(RUN, {}, PLACE).command)
+    assert f"--dev-bind {path}/nvidia0 {path}/nvidia0 --dev-bind {path}/nvidia1" in line
+    assert "--ro-bind /sys /sys" in line
+    assert (f"--ro-bind {path}/run.conf" in line) is str(path).startswith("/tmp/")
+
+
 def test_bubblewrap_that_may_not_is_as_if_it_were_not_there(path: Path) -> None:
     program(path, "bwrap", 1)
     assert started(RUN, {}, PLACE).isolation == NONE
