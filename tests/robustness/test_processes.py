@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from controlplane.backoff import LONGEST_SECONDS
@@ -64,9 +65,8 @@ def test_kills(tmp_path: Path, say: Say) -> None:
             before = site.host.child(id_)
             for pid in VICTIMS[name](site, id_):
                 kill(pid)
-            until(
-                lambda: well(site, id_, name, before), f"the end of a {name} to be past", PATIENCE
-            )
+            past = partial(well, site, id_, name, before)
+            until(past, f"the end of a {name} to be past", PATIENCE)
         site.becomes(path, "ACTIVE")
         runner = site.host.runner
     wait_for_end(runner)
