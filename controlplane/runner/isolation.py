@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import glob
 import hashlib
 import os
 import shutil
@@ -20,7 +21,9 @@ PORT, WORK = "{port}", "{work}"
 SECRETS_PATH, SECRETS_VARIABLE = "/var/secrets/secrets.json", "NVCF_SECRETS_PATH"
 # Of the runner's own environment an instance sees this much: the rest is of the server.
 _PASSED_ON = ("PATH", "LANG", "LC_ALL", "TZ")
-_OWN = {"proc", "dev", "tmp", "run", "sys", "var"}
+# Of the host's devices these are an instance's too: whatever computes.
+_DEVICES = ("/dev/nvidia*", "/dev/dri", "/dev/kfd", "/dev/infiniband")
+_RESOLVER = "/etc/resolv.conf"
 _CHECK_SECONDS = 10
 
 
@@ -107,9 +110,14 @@ def _bubblewrap(place: Place, command: list[str]) -> Iterator[str]:
     """The host read-only, without the server's home; processes, IPC and names of its own. The
     network is the host's: that is how an instance is reached."""
     yield from ("bwrap", "--die-with-parent", "--unshare-all", "--share-net")
-    yield from ("--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--dir", "/run")  # noqa: S108
-    for path in _shown():
-        yield from ("--ro-bind", path, path)
+    yield from ("--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev")
+    yield from ("--tmpfs", "/tmp", "--tmpfs", "/run")  # noqa: S108
+    if place.secrets:  # nothing can be put into what is the host's: /var is made anew
+        yield from ("--tmpfs", "/var")
+        for path in _below_var():
+            yield from ("--ro-bind", path, path)
+    for path in sorted(path for pattern in _DEVICES for path in glob.glob(pattern)):
+        yield from ("--dev-bind", path, path)
     yield from ("--tmpfs", place.home)
     for path in _needed(command, ("/tmp", "/run", place.home)):  # noqa: S108
         yield from ("--ro-bind", path, path)
@@ -120,10 +128,12 @@ def _bubblewrap(place: Place, command: list[str]) -> Iterator[str]:
 
 
 def _needed(command: list[str], hidden: tuple[str, ...]) -> list[str]:
-    """What is hidden, and without which a command does not run: this Python, and files it names."""
+    """What is hidden, and without which a command does not run: this Python, files that it names,
+    and where names of hosts are looked up (often a link to below /run)."""
     named = [word for word in command if os.path.isabs(word) and os.path.exists(word)]
+    resolver = [path for path in (os.path.realpath(_RESOLVER),) if os.path.exists(path)]
     found: list[str] = []
-    for path in (sys.prefix, sys.base_prefix, *named):
+    for path in (sys.prefix, sys.base_prefix, *resolver, *named):
         if _below(path, hidden) and not _below(path, found):
             found.append(path)
     return found
@@ -133,10 +143,8 @@ def _below(path: str, directories: Iterable[str]) -> bool:
     return any(path == d or path.startswith(f"{d}/") for d in directories)
 
 
-def _shown() -> list[str]:
-    top = [f"/{name}" for name in sorted(os.listdir("/")) if name not in _OWN]
-    var = [f"/var/{n}" for n in sorted(os.listdir("/var")) if n not in ("tmp", "run", "secrets")]
-    return [path for path in (*top, *var) if os.path.exists(path)]
+def _below_var() -> list[str]:
+    return [f"/var/{n}" for n in sorted(os.listdir("/var")) if n not in ("tmp", "run", "secrets")]
 
 
 # --------------------------------------------------------------------------- podman

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from controlplane.http.log import log
-from controlplane.runner import files, shim
+from controlplane.runner import files, isolation, shim
 from controlplane.runner.broker import Broker
 from controlplane.runner.instances import Instances, Options
 from controlplane.wire import Json, Peer, Server
@@ -94,6 +94,7 @@ class Runner:
         # Before anybody gets a place, those of the last runner may say which ones they have.
         loop.call_later(SETTLE_SECONDS if self._instances.any else 0, broker.open)
         await self._instances.nursery.start()
+        isolation.default()  # looked at now, so that the first instance does not wait for that
         sys.stdout.write(READY)
         sys.stdout.flush()
         _write_to(f"{self._home}/{LOG}", 1, 2)

@@ -26,6 +26,8 @@ STOPPING = "stopping"
 _SPAWN_LOCK = "run/spawn.lock"
 # Until a runner listens, seconds; and between tries to reach one.
 _SPAWN_SECONDS, _AGAIN_SECONDS = 30.0, 1.0
+# What the system allows for the path of a socket, less the zero at its end.
+_SOCKET_BYTES = 107
 # What a runner gets of the environment: everything else may hold secrets of the server.
 _PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "XDG_RUNTIME_DIR")
 
@@ -164,6 +166,8 @@ class Process:
     def spawn(self) -> None:
         """Start a runner, unless there is one. Raises Unavailable."""
         self._make_run()
+        if len(os.fsencode(f"{self._home}/{files.SOCKET}")) > _SOCKET_BYTES:
+            raise Unavailable(f"{self._home} is too long a path for a socket: move AICR_HOME")
         path = f"{self._home}/{_SPAWN_LOCK}"
         with open(path, "ab") as f:
             fcntl.flock(f, fcntl.LOCK_EX)

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
-from aicr.errors import AicrError
+from aicr.errors import AicrError, InvalidRequest
+from controlplane.http.settings import Settings
+from controlplane.program import prepare
 
 External = Callable[[Mapping[str, str | bytes]], str]
 
@@ -83,3 +85,12 @@ def test_a_directory_that_went_away(api_with: Any, external: External) -> None:
 def test_there_must_be_a_catalog_to_start_with(api_with: Any, tmp_path: Path) -> None:
     with pytest.raises(AicrError):
         api_with(data=str(tmp_path / "nothing"))
+
+
+def test_an_image_map_that_cannot_be_used_is_said_at_once(tmp_path: Path) -> None:
+    (tmp_path / "images.yaml").write_text("images:\n- {image: a}\n")
+    for settings in (Settings(), Settings(images=str(tmp_path / "images.yaml"))):
+        home = str(tmp_path if not settings.images else tmp_path / "home")
+        with pytest.raises(InvalidRequest, match=r"images.yaml:2:3: command is missing"):
+            prepare(settings._replace(home=home, runtime="process"))
+    prepare(Settings(home=str(tmp_path / "home"), runtime="none"))

@@ -62,10 +62,14 @@ def test_bubblewrap_where_it_works(path: Path) -> None:
     assert found.command[:3] == ["bwrap", "--die-with-parent", "--unshare-all"]
     assert found.command[found.command.index("--") + 1 :] == ["serve", "--port=4711"]
     line = " ".join(found.command)
+    assert "--ro-bind / / --proc /proc --dev /dev --tmpfs /tmp --tmpfs /run" in line
     assert f"--tmpfs {PLACE.home}" in line, "the server's keys are not to be seen"
     assert f"--ro-bind {PLACE.directory}/secrets.json /var/secrets/secrets.json" in line
     assert line.index(f"--tmpfs {PLACE.home}") < line.index(f"--bind {PLACE.directory}/work")
+    assert line.index("--tmpfs /var ") < line.index("--ro-bind /var/lib /var/lib")
     assert found.environment["NVCF_SECRETS_PATH"] == "/var/secrets/secrets.json"
+    without = started(RUN, {}, PLACE._replace(secrets=False))
+    assert "--tmpfs /var " not in " ".join(without.command)
 
 
 def test_what_a_command_needs_is_shown(path: Path) -> None:
@@ -77,6 +81,18 @@ def test_what_a_command_needs_is_shown(path: Path) -> None:
     hidden = str(script).startswith("/tmp/")
     assert (f"--ro-bind {script} {script}" in line) is hidden
     assert started({**RUN, "isolation": NONE}, {}, PLACE).isolation == NONE
+
+
+def test_what_computes_is_shown(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program(path, "bwrap")
+    monkeypatch.setattr(isolation, "_DEVICES", (f"{path}/nvidia*", f"{path}/nothing"))
+    monkeypatch.setattr(isolation, "_RESOLVER", str(path / "resolv.conf"))
+    for name in ("nvidia1", "nvidia0", "run.conf"):
+        (path / name).touch()
+    (path / "resolv.conf").symlink_to(path / "run.conf")
+    line = " ".join(started(RUN, {}, PLACE).command)
+    assert f"--dev-bind {path}/nvidia0 {path}/nvidia0 --dev-bind {path}/nvidia1" in line
+    assert (f"--ro-bind {path}/run.conf" in line) is str(path).startswith("/tmp/")
 
 
 def test_bubblewrap_that_may_not_is_as_if_it_were_not_there(path: Path) -> None:

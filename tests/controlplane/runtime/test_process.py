@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from aicr.errors import NotFound
+from aicr.errors import NotFound, Unavailable
 from controlplane.runner import shim
 from controlplane.runtime.process import Process, end
 from controlplane.runtime.protocol import ENDED, FAILED, RUNNING, STARTING
@@ -414,6 +414,11 @@ def test_there_is_one_runner(host: Host) -> None:
     other.spawn()
     assert host.runner == runner
     assert len([line for _, line in host.processes() if "controlplane.runner" in line]) == 1
+
+
+def test_a_home_too_deep_for_a_socket(tmp_path: Path) -> None:
+    with pytest.raises(Unavailable, match="too long"):
+        Process(str(tmp_path / ("x" * 100))).look()
 
 
 def test_changes_wake(host: Host) -> None:

@@ -81,7 +81,7 @@ def test_every_route_is_here() -> None:
 
 
 def test_without_a_runtime(own_cache: Any, tmp_path: Path) -> None:
-    calls = Plans(tmp_path / "home")
+    calls = Plans(tmp_path / "home", runtime="none")
     assert calls.get("/v1/instances").json == {"instances": []}
     assert calls.get(PATH).status_code == 404
     calls.program.engine.store.close()
