@@ -156,6 +156,15 @@ NGC: dict[str, tuple[str, ...]] = {
         for path in _CATALOG
     },
 }
-ALL = {**AICR, **PLANS, **KEYS, **SIS, **REGISTRIES, **GPUS, **NVCF, **NGC}
+INVOKE: dict[str, tuple[str, ...]] = {
+    f"/v2/nvcf/{how}/{path}": (method,)
+    for how in ("pexec", "exec")
+    for path, method in (
+        ("functions/{functionId}", "POST"),
+        ("functions/{functionId}/versions/{versionId}", "POST"),
+        ("status/{requestId}", "GET"),
+    )
+}
+ALL = {**AICR, **PLANS, **KEYS, **SIS, **REGISTRIES, **GPUS, **NVCF, **INVOKE, **NGC}
 # Answers without an end.
 STREAMS = ("/v1/events",)
