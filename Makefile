@@ -40,6 +40,7 @@ bench: $(VENV)/.dev
 	$(VENV)/bench/bin/python benchmarks/bundle.py $(VENV)/bench/bin/aicr
 	PYTHONPATH=. $(BIN)/python benchmarks/hostile.py
 	PYTHONPATH=. $(BIN)/python benchmarks/access.py
+	PYTHONPATH=. $(BIN)/python benchmarks/runtime.py
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)

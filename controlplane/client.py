@@ -6,7 +6,8 @@ import ipaddress
 import json
 import os
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -108,6 +109,15 @@ class Remote:
         count: int = self._fields(self._call("POST", "/v1/state", document), "resources")[0]
         return count
 
+    def get(self, path: str) -> Any:
+        """The JSON that a path answers."""
+        return self._call("GET", path)
+
+    def lines(self, path: str) -> Iterator[bytes]:
+        """The lines that a path answers, as they come."""
+        with self._answered("GET", path, None) as response:
+            yield from response
+
     def _planned(self, body: Mapping[str, Any]) -> Made:
         answer = self._call("POST", "/v1/plans", body)
         document, id_, warnings = self._fields(answer, "plan", "id", "warnings")
@@ -123,6 +133,12 @@ class Remote:
         return [answer[name] for name in names]
 
     def _call(self, method: str, path: str, body: Any = None) -> Any:
+        with self._answered(method, path, body) as response:
+            return json.loads(response.read())
+
+    @contextmanager
+    def _answered(self, method: str, path: str, body: Any) -> Iterator[Any]:
+        """The answer to a request, open. Raises what the server says."""
         from http.client import HTTPException
         from urllib.error import HTTPError
         from urllib.request import Request
@@ -135,7 +151,7 @@ class Remote:
         request = Request(url, data=data, headers=headers, method=method)  # noqa: S310 (checked)
         try:
             with self._open(request, timeout=SECONDS) as response:
-                return json.loads(response.read())
+                yield response
         except HTTPError as e:
             raise self._error(e.code, e.read()) from None
         except (OSError, HTTPException, ValueError) as e:

@@ -26,6 +26,8 @@ class Engine:
     ) -> None:
         self.store, self.kinds, self.vault = store, kinds, vault
         self.lock_seconds = lock_seconds
+        # What plans do about artifacts that an account cannot pull: throw or log.
+        self.registry_check = "throw"
         # Called after every change that this process made and that is durable.
         self.on_change: Callable[[], None] = _nothing
 

@@ -5,7 +5,9 @@
     keys/ring.json    keys that secrets are encrypted with
     keys/lock         held by who changes them
     admin.token       the bearer of the commands on this host
+    assets/           the bytes of assets, by their ids
     run/              what lives as long as its processes: the runner's socket, results of requests
+    results/          what tasks upload, unless AICR_RESULTS says otherwise
 
 Directories have mode 0700 and files 0600, whatever the umask.
 """
@@ -27,7 +29,8 @@ STATE_VARIABLE = "AICR_STATE"
 # Which states a command may make: what is named may be misspelt, and an empty state in its place
 # would be shown as one in which all is well.
 NOTHING, DEFAULT, ANY = "nothing", "default", "any"
-STATE, RING, TOKEN = "state.db", "keys/ring.json", "admin.token"
+STATE, RING, TOKEN, ASSETS = "state.db", "keys/ring.json", "admin.token", "assets"
+RESULTS = "results"
 _RING_LOCK = "keys/lock"
 _TOKEN_BYTES = 32
 
@@ -44,6 +47,16 @@ class Home:
         return self._in(STATE)
 
     @property
+    def results(self) -> str:
+        """The directory of what tasks upload."""
+        return self._in(RESULTS)
+
+    @property
+    def assets(self) -> str:
+        """The directory of the bytes of assets."""
+        return self._in(ASSETS)
+
+    @property
     def ring(self) -> str:
         return self._in(RING)
 
@@ -53,7 +66,7 @@ class Home:
         return self._in("run/runner.sock")
 
     @property
-    def results(self) -> str:
+    def held(self) -> str:
         """Where results of requests wait for their poll."""
         return self._in("run/results")
 

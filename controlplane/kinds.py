@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from aicr.errors import Conflict
 from controlplane.address import parse
 from controlplane.queue.protocol import Load
+from controlplane.runtime.protocol import Instance
 from controlplane.runtime.workload import Workload
 
 if TYPE_CHECKING:  # the protocol of the store is in words of this module
@@ -44,6 +45,8 @@ class Making(NamedTuple):
     reader: Reader
     # The status of what this replaces; {} when nothing is replaced.
     replaced: Spec = MappingProxyType({})
+    # What happens to artifacts that the account cannot pull: throw or log.
+    registry_check: str = "throw"
 
 
 def _same_status(making: Making) -> Spec:
@@ -62,14 +65,35 @@ class Look(NamedTuple):
     reader: Any
 
 
+class Waiting(NamedTuple):
+    """What a kind whose resources wait for something knows before a pass: a reader, the time in
+    Unix seconds, the instances that run (of whatever kind), and what it remembered last time."""
+
+    reader: Reader
+    now: float
+    running: tuple[Instance, ...]
+    memory: Any
+
+
+class Admitted(NamedTuple):
+    """Resources with the statuses that they have from now on, and what to remember."""
+
+    changes: list[tuple[Resource, Spec]]
+    memory: Any
+
+
+Admit = Callable[[Waiting], Admitted]
+
+
 class Observation(NamedTuple):
     """What the reconciler saw of a resource: its spec and status, and of each instance that should
-    run its name, id, state and reason."""
+    run its name, id, state and reason. `report` is what its instances say of themselves."""
 
     spec: Spec
     status: Spec
     instances: tuple[Spec, ...]
     now: str
+    report: Spec = MappingProxyType({})
 
 
 class Kind(NamedTuple):
@@ -98,6 +122,8 @@ class Kind(NamedTuple):
     instances: Callable[[Look], Mapping[str, Workload]] | None = None
     # Where only some can have something running: how those are found among many that have ended.
     live: Lookup | None = None
+    # Who of those that wait goes on, before every pass.
+    admit: Admit | None = None
     # What to remember of a resource until the next pass; `instances` sees it as `memory`.
     scale: Callable[[Look], Any] | None = None
     # Whether a resource has ended, so that it goes.

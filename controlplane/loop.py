@@ -5,17 +5,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from types import MappingProxyType
 
 from aicr.errors import AicrError
 from controlplane.engine import Engine
 from controlplane.http.log import log
 from controlplane.kinds import kind_of
 from controlplane.plan.recover import recover
-from controlplane.reconcile import Loads, Reconciler
+from controlplane.reconcile import Loads, Reconciler, Reports
 from controlplane.runtime.process import Process
 from controlplane.runtime.protocol import Runtime
 from controlplane.runtime.simulated import Simulated
 from controlplane.services.keys.work import sweep
+from controlplane.services.nvct.purge import purge
 from controlplane.state.protocol import Event
 
 SECONDS = 1.0
@@ -41,10 +43,18 @@ class Loop:
     """Rounds of one worker: one at least every second, and a pass of the reconciler as soon as
     something has changed. `loads` says what goes on at the doors of resources."""
 
-    def __init__(self, engine: Engine, runtime: Runtime | None, loads: Loads = dict) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        runtime: Runtime | None,
+        loads: Loads = dict,
+        reports: Reports = MappingProxyType({}),
+    ) -> None:
         self._engine, self._runtime = engine, runtime
         self._rounds = 0
-        self._reconciler = None if runtime is None else Reconciler(engine, runtime, loads)
+        self._reconciler = (
+            None if runtime is None else Reconciler(engine, runtime, loads, reports=reports)
+        )
         self._woken = asyncio.Event()
 
     def wake(self) -> None:
@@ -105,6 +115,7 @@ class Loop:
         """Forget answers of long ago, in every so many rounds."""
         if self._rounds % SWEEP_ROUNDS == 0:
             self._engine.store.write(sweep)
+            purge(self._engine)
         self._rounds += 1
 
     def end(self) -> None:

@@ -116,8 +116,12 @@ def trimmed(before: Iterable[Json], wanted: Mapping[str, int]) -> list[Placed]:
     return found
 
 
+# What the one GPU specification of a task is known by.
+_ALONE = ""
+
+
 def _of(placed: Json) -> str:
-    return str(placed["gpuSpecificationId"])
+    return str(placed.get("gpuSpecificationId", _ALONE))
 
 
 def _spread(
@@ -186,25 +190,30 @@ class Share(NamedTuple):
 
     @property
     def pending(self) -> int:
-        return int(self.placed["instances"]) - self.active
+        return _instances(self.placed) - self.active
 
 
 def shares(status: Json) -> Iterator[Share]:
     """The placements of a status with what runs of them: those that came first run first."""
     running = _running(status)
     for p in status.get("placements", ()):
-        active = min(p["instances"], running.get(_of(p), 0))
+        active = min(_instances(p), running.get(_of(p), 0))
         running[_of(p)] = running.get(_of(p), 0) - active
         yield Share(p, active)
 
 
+def _instances(placed: Json) -> int:
+    return int(placed.get("instances", 1))
+
+
 def _running(status: Json) -> dict[str, int]:
-    """How many instances run, by the ids of GPU specifications; their names begin with the index of
-    theirs."""
+    """How many instances run, by the ids of GPU specifications. Where there are several, names of
+    instances begin with the index of theirs; a task has one, without an id."""
     found: dict[str, int] = {}
-    ids = status.get("gpuSpecificationIds", ())
+    ids = status.get("gpuSpecificationIds") or [_ALONE]
     for instance in status.get("instances", ()):
         if instance["state"] == "RUNNING":
-            id_ = ids[int(instance["name"].partition(".")[0])]
+            index, dot, _ = instance["name"].partition(".")
+            id_ = ids[int(index) if dot else 0]
             found[id_] = found.get(id_, 0) + 1
     return found

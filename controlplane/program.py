@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import os
+import time
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -13,6 +16,8 @@ from aicr.errors import AicrError
 from controlplane.access import bootstrap
 from controlplane.access.credentials import Credentials
 from controlplane.artifacts import Live
+from controlplane.assets import Files
+from controlplane.assets import known as known_asset
 from controlplane.engine import Engine
 from controlplane.home import Home, home
 from controlplane.http.app import Service, create_app
@@ -24,29 +29,40 @@ from controlplane.local import engine_at
 from controlplane.loop import Loop, runtime_of
 from controlplane.plan.recover import recover
 from controlplane.queue.local import Local, loads_at
+from controlplane.results import sink
+from controlplane.runtime.images import FILE, ImageMap
 from controlplane.services.aicr.answers import Answers
 from controlplane.services.aicr.models import SCHEMAS
 from controlplane.services.aicr.requests import allowlists
 from controlplane.services.aicr.routes import routes
 from controlplane.services.gpus.service import service as gpu_service
+from controlplane.services.instances.service import service as instance_service
 from controlplane.services.invoke.invocation import plane_of
 from controlplane.services.invoke.service import Front, Invoking
 from controlplane.services.invoke.service import service as invocations
 from controlplane.services.invoke.versions import Versions
 from controlplane.services.keys.context import Trust
 from controlplane.services.keys.service import service as key_service
+from controlplane.services.ngc.service import Set
 from controlplane.services.ngc.service import service as ngc_service
+from controlplane.services.nvcf.asset_routes import Context as AssetContext
+from controlplane.services.nvcf.asset_routes import service as asset_service
 from controlplane.services.nvcf.service import context as nvcf_context
 from controlplane.services.nvcf.service import service as nvcf_service
+from controlplane.services.nvct.reports import Reports
+from controlplane.services.nvct.service import context as task_context
 from controlplane.services.nvct.service import service as task_service
 from controlplane.services.plans import models as plan_models
 from controlplane.services.plans import routes as plan_routes
 from controlplane.services.registries import configured
 from controlplane.services.registries.service import service as registry_service
 from controlplane.services.sis import embedded
+from controlplane.services.sis.routes import Operator
 from controlplane.services.sis.service import service as sis_service
+from controlplane.state.protocol import Reader
 from controlplane.state.sql import is_file, warning
 from controlplane.tail import Tail
+from controlplane.vendor.lookups import TASKS
 
 
 def load(settings: Settings) -> tuple[Catalog, dict[str, list[str]]]:
@@ -69,6 +85,8 @@ def announce(settings: Settings) -> None:
 def prepare(settings: Settings) -> None:
     """Make what is not there yet, once, before there are workers: the home, the schema, the first
     account, and an end for what a crash left. Raises AicrError."""
+    if settings.runtime == "process":
+        ImageMap(settings.images or os.path.join(home_of(settings).path, FILE)).check()
     engine = engine_of(settings)
     try:
         bootstrap.prepare(engine)
@@ -76,6 +94,7 @@ def prepare(settings: Settings) -> None:
         for digest in recover(engine):
             log("warn", "a plan was interrupted", plan=digest)
         home_of(settings).token()
+        Files(home_of(settings).assets).sweep(time.time())
     finally:
         engine.store.close()
 
@@ -105,13 +124,18 @@ class Program:
         self._metrics = Metrics()
         self._answers = self._load()
         self.engine = engine_of(settings)
+        self.engine.registry_check = settings.registry_check
         self.tail = Tail(self.engine)
         self.credentials = self._credentials()
         self.runtime = runtime_of(settings.runtime, home_of(settings).path, settings.images)
         socket = home_of(settings).socket
-        self._loop = Loop(self.engine, self.runtime, lambda: loads_at(socket))
+        results = sink(settings.results or home_of(settings).results, os.environ)
+        reports = {TASKS: Reports(results)}
+        self._loop = Loop(self.engine, self.runtime, lambda: loads_at(socket), reports)
         self.tail.listeners.append(self._loop.heard)
-        self._invoking = self._invocation(Local(socket))
+        queue = Local(socket)
+        queue.crowded = lambda _door: self._loop.wake()
+        self._invoking = self._invocation(queue)
         self._tasks: list[asyncio.Task[None]] = []
         application = create_app(settings, self._services(), self.lifecycle, self._metrics)
         self.app: Any = Front(application.asgi, self._invoking)
@@ -129,22 +153,31 @@ class Program:
         plans = Service(plan_routes.routes(context), plan_models.SCHEMAS)
         trust = Trust(self.settings.trusted_proxies, self.settings.trust_loopback)
         keys = key_service(self.engine, self.credentials, trust)
-        sis = sis_service(self.engine, self.credentials)
+        operator = Operator(self.settings.key_rotation, self.settings.cluster_versions)
+        sis = sis_service(self.engine, self.credentials, operator)
         gpus = gpu_service(self.engine, self.credentials)
         live, mode = self._live(), self.settings.registry_check
         registries = registry_service(self.engine, self.credentials, live)
         of_nvcf = nvcf_context(self.engine, self.credentials, self._invoking.plane, live, mode)
         nvcf = nvcf_service(of_nvcf)
-        tasks = task_service(self.credentials)
-        ngc = ngc_service(self.credentials, of_nvcf, registries.routes, self.settings.org)
-        return [aicr, plans, keys, sis, gpus, registries, nvcf, invocations(), tasks, ngc]
+        files = Files(home_of(self.settings).assets)
+        assets = asset_service(
+            AssetContext(self.engine, self.credentials, files, self.settings.max_asset)
+        )
+        of_nvct = task_context(self.engine, self.credentials, live, mode)
+        tasks = task_service(of_nvct)
+        hosted = Set(self.settings.org, operator)
+        ngc = ngc_service(self.credentials, of_nvcf, of_nvct, registries.routes, hosted)
+        instances = instance_service(self.runtime, self.credentials, self.lifecycle)
+        vendor = [keys, sis, gpus, registries, assets, nvcf, invocations(), tasks, ngc]
+        return [aicr, plans, *vendor, instances]
 
     def _invocation(self, queue: Local) -> Invoking:
         """What invokes functions."""
-        settings, results = self.settings, home_of(self.settings).results
+        settings, held = self.settings, home_of(self.settings).held
         versions = Versions(self.engine)
         self.tail.listeners.append(versions.heard)
-        plane = plane_of(queue, results, self._metrics.registry)
+        plane = plane_of(queue, held, self._metrics.registry)
         return Invoking(
             self.credentials,
             versions,
@@ -152,7 +185,14 @@ class Program:
             self._metrics,
             settings.allowed_hosts,
             settings.max_body,
+            self._missing_assets,
         )
+
+    async def _missing_assets(self, account: str, ids: Sequence[str]) -> list[str]:
+        def missing(reader: Reader) -> list[str]:
+            return [id_ for id_ in ids if known_asset(reader, account, id_) is None]
+
+        return await self.engine.read(missing)
 
     def _live(self) -> Live | None:
         """Whoever asks registries themselves, where that is wanted."""

@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import groupby
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from aicr.errors import NotFound
 from controlplane.backoff import Backoff
 from controlplane.changes import Changes, observe
 from controlplane.engine import Engine
-from controlplane.kinds import Kind, Look, Observation
+from controlplane.kinds import Admit, Kind, Look, Observation, Waiting
 from controlplane.phases import Seen, phase
 from controlplane.queue.protocol import Load
 from controlplane.runtime.protocol import FAILED, RUNNING, Health, Instance, Runtime
@@ -34,6 +35,10 @@ _ACTOR = Actor("reconciler")
 STARTED = "started"
 _LOST = "it was started, and nobody knows what became of it"
 Loads = Callable[[], Mapping[str, Load]]
+# What instances of resources of a kind say of themselves, by kind: of a resource, what is seen of
+# each instance, and its directory, where it has one.
+Report = Callable[[Resource, Sequence[Mapping[str, Any]], Sequence[str | None]], Mapping[str, Any]]
+Reports = Mapping[str, Report]
 
 
 class Wanted(NamedTuple):
@@ -68,12 +73,16 @@ class Reconciler:
         runtime: Runtime,
         loads: Loads = dict,
         clock: Callable[[], float] = time.time,
+        reports: Reports = MappingProxyType({}),
     ) -> None:
         self._engine, self._runtime, self._loads, self._clock = engine, runtime, loads, clock
         self._lease: Lease | None = None
         # What kinds remember of their resources from one pass to the next, by address.
         self._memories: dict[str, Any] = {}
         self._backoff = Backoff(clock)
+        self._reports = reports
+        # What kinds remember of those that wait, by kind.
+        self._queues: dict[str, Any] = {}
 
     def run(self) -> bool:
         """One pass, when this process may; whether it did."""
@@ -110,6 +119,7 @@ class Reconciler:
         return leases.acquire(tx, LEASE, LEASE_SECONDS, "reconciling")
 
     def _pass(self) -> None:
+        self._admit()
         wishes = self._engine.store.read(self._look)
         failed = self._act(wishes)
         changed = [
@@ -120,6 +130,20 @@ class Reconciler:
         if changed or any(wish.over for wish in wishes):
             over = [wish for wish in wishes if wish.over]
             self._engine.store.write(lambda tx: self._write(tx, changed, over))
+
+    def _admit(self) -> None:
+        """Let those go on who wait and may."""
+        running = (*self._runtime.list(), *self._runtime.ending())
+        for kind in self._engine.kinds.values():
+            if kind.admit is not None:
+                self._let_in(kind.path, kind.admit, running)
+
+    def _let_in(self, kind: str, admit: Admit, running: tuple[Instance, ...]) -> None:
+        memory, now = self._queues.get(kind), self._clock()
+        found = self._engine.store.read(lambda r: admit(Waiting(r, now, running, memory)))
+        self._queues[kind] = found.memory
+        if found.changes:
+            self._engine.store.write(lambda tx: self._observe(tx, found.changes))
 
     # ------------------------------------------------------------------ looking
 
@@ -149,7 +173,7 @@ class Reconciler:
             look = look._replace(memory=self._memories[r.address])
         named = kind.instances(look) if kind.instances else {}
         wanted = [Wanted(_instance(r, n, w), w) for n, w in named.items()]
-        return Wish(r, kind, wanted, kind.over is not None and kind.over(look))
+        return Wish(r, kind, wanted, kind.over is not None and not r.protected and kind.over(look))
 
     # ------------------------------------------------------------------ acting
 
@@ -249,12 +273,29 @@ class Reconciler:
             seen = Observation(
                 resource.spec or {}, resource.status, shown, now.replace("+00:00", "Z")
             )
-            return wish.kind.observed(seen)
+            return wish.kind.observed(seen._replace(report=self._report(wish, shown)))
         # What failed was started again: as a whole it is seen as it is now.
         states = [self._runtime.health(instance.id).state for instance, _ in healths]
         counts = Seen(len(states), states.count(RUNNING), states.count(FAILED))
         after = phase(resource.status.get("phase"), counts)
         return {**resource.status, "phase": after, "instances": list(shown)}
+
+    def _report(self, wish: Wish, shown: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+        report = self._reports.get(wish.kind.path)
+        if report is None or not shown:
+            return {}
+        places = [self._runtime.work(instance["id"]) for instance in shown]
+        return report(wish.resource, shown, places)
+
+    def _observe(self, tx: Transaction, changed: list[tuple[Resource, Mapping[str, Any]]]) -> None:
+        if self._lease is None:
+            raise leases.Fenced("the reconciler holds no lease")
+        leases.renew(tx, self._lease, LEASE_SECONDS)
+        for resource, status in changed:
+            known = tx.get(resource.address)
+            # Changed or gone meanwhile: the next pass sees what it is now.
+            if known is not None and known.revision == resource.revision:
+                observe(tx, self._engine.kinds, known, status)
 
     def _write(
         self,
@@ -262,15 +303,8 @@ class Reconciler:
         changed: list[tuple[Wish, Mapping[str, Any]]],
         over: list[Wish],
     ) -> None:
-        if self._lease is None:
-            return
-        leases.renew(tx, self._lease, LEASE_SECONDS)
         kinds = self._engine.kinds
-        for wish, status in changed:
-            known = tx.get(wish.resource.address)
-            # Changed or gone meanwhile: the next pass sees what it is now.
-            if known is not None and known.revision == wish.resource.revision:
-                observe(tx, kinds, known, status)
+        self._observe(tx, [(wish.resource, status) for wish, status in changed])
         for wish in over:
             known = tx.get(wish.resource.address)
             if known is not None and known.revision == wish.resource.revision:

@@ -48,6 +48,8 @@ class Vault:
         self._first = ring[0]
         # The oldest key marks: digests outlive rotations.
         self._mark = hashlib.sha256(b"aicr digests" + ring[-1].value).digest()
+        # Another key, since digests of texts that others choose are shown.
+        self._signs = hashlib.sha256(b"aicr signatures" + ring[-1].value).digest()
 
     def refresh(self) -> None:
         """Use the ring as it is now."""
@@ -87,6 +89,16 @@ class Vault:
     def fingerprint(self, lineage: str) -> str:
         """What tells for a state whether this is its ring: rotations keep the oldest key."""
         return hmac.new(self._mark, f"ring of {lineage}".encode(), hashlib.sha256).hexdigest()
+
+    def sign(self, text: str) -> str:
+        """A signature of what is given out and comes back: only who has the ring can make it."""
+        mark = hmac.new(self._signs, text.encode(), hashlib.sha256).digest()
+        return base64.urlsafe_b64encode(mark).decode().rstrip("=")
+
+    def signed(self, text: str, signature: str) -> bool:
+        """Whether a signature is that of a text."""
+        given = signature.encode("utf-8", "surrogatepass")
+        return hmac.compare_digest(self.sign(text).encode(), given)
 
     def check(self, reader: Reader) -> None:
         """Raises InvalidRequest unless every secret can be opened."""

@@ -42,6 +42,7 @@ COMMANDS = {
     "drift": "Show what was changed by other ways than a plan.",
     "destroy": "Delete everything that plans manage.",
     "state": "Look at the state, and say what plans should know of it.",
+    "logs": "Print the log of what runs.",
     "client": "Register the clients that tokens are made for.",
     "token": "Make tokens of clients.",
     "serve": "Serve recipes, bundles and the control plane over HTTP.",
@@ -50,7 +51,18 @@ COMMANDS = {
 # Commands of the server's package, which this one never imports by itself.
 _ELSEWHERE = {
     name: f"controlplane.cli.{name}"
-    for name in ("check", "plan", "apply", "drift", "destroy", "state", "client", "token", "serve")
+    for name in [
+        "check",
+        "plan",
+        "apply",
+        "drift",
+        "destroy",
+        "state",
+        "logs",
+        "client",
+        "token",
+        "serve",
+    ]
 }
 
 # Commands whose exit code 1 is an answer: mistakes on their command line exit 2.

@@ -44,7 +44,8 @@ class Service(NamedTuple):
     A service of a vendor has paths of its own: errors below its `prefixes` are worded in its
     `dialect`, also those of paths and methods that it does not have. Where it is not `limited`,
     AICR's rate limit does not count. Its `gate` stands before paths below its prefixes that it does
-    not have: whoever is nobody learns nothing about them.
+    not have: whoever is nobody learns nothing about them. Bodies below its prefixes may have
+    `max_body` bytes; 0: as many as everywhere.
     """
 
     routes: tuple[Route, ...]
@@ -53,6 +54,7 @@ class Service(NamedTuple):
     dialect: Dialect = OWN
     limited: bool = True
     gate: Gate | None = None
+    max_body: int = 0
 
 
 class Application(NamedTuple):
@@ -66,6 +68,7 @@ def create_app(
     settings: Settings, services: Sequence[Service], lifecycle: Lifecycle, metrics: Metrics
 ) -> Application:
     """The application of these services."""
+    larger = [(Prefixes(s.prefixes), s.max_body) for s in services if s.max_body]
     middleware: Any = [
         # The last one sees an answer first, so what measures and logs stands at the top.
         AccessLog(),
@@ -73,7 +76,7 @@ def create_app(
         RequestId(),
         Host(settings.allowed_hosts),
         _limit(settings, services, metrics),
-        BodyLimit(settings.max_body),
+        BodyLimit(settings.max_body, larger),
         Slashes(Prefixes(p for s in services for p in s.prefixes)),
     ]
     app = asgi.App(middleware=middleware)

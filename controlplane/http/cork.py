@@ -16,8 +16,18 @@ class Corked:
     def __init__(self, transport: Any, loop: asyncio.AbstractEventLoop) -> None:
         self._transport, self._loop = transport, loop
         self._parts: list[bytes] = []
+        self._lines = b""
+
+    def add_lines(self, lines: bytes) -> None:
+        """Header lines of the answer whose head is written next, each with its end; they go after
+        the line of the status. uvicorn looks for faults in every header that it writes, which for
+        those of every answer costs more than the answer."""
+        self._lines = lines
 
     def write(self, data: bytes) -> None:
+        if self._lines:
+            status, end, rest = data.partition(b"\r\n")
+            data, self._lines = b"".join((status, end, self._lines, rest)), b""
         if len(data) > _LARGE:
             self.flush()
             self._transport.write(data)

@@ -13,16 +13,21 @@ from typing import Any
 from aicr import jsonio
 from controlplane.http.settings import LOG_LEVELS
 
-_level = [LOG_LEVELS.index("info")]
+# The levels that are written.
+_written: set[str] = set()
 
 
 def set_level(level: str) -> None:
     """From which level on lines are written; for the whole process."""
-    _level[0] = LOG_LEVELS.index(level)
+    _written.clear()
+    _written.update(LOG_LEVELS[LOG_LEVELS.index(level) :])
+
+
+set_level("info")
 
 
 def enabled(level: str) -> bool:
-    return LOG_LEVELS.index(level) >= _level[0]
+    return level in _written
 
 
 def log(level: str, message: str, *, trace: BaseException | None = None, **facts: Any) -> None:

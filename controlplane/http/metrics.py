@@ -48,7 +48,7 @@ class Metrics:
             ("method", "path"),
             registry=registry,
         )
-        self.in_flight = Gauge(
+        self._in_flight = Gauge(
             "aicr_http_requests_in_flight",
             "Requests being answered.",
             registry=registry,
@@ -70,6 +70,10 @@ class Metrics:
         )
         self._child = lru_cache(maxsize=1024)(self._children)
 
+    def begin(self) -> None:
+        """One request that is being answered, until it is counted."""
+        self._in_flight.inc()
+
     def _children(self, method: str, path: str, status: int) -> tuple[Counter, Histogram]:
         word = method if method in _METHODS else "other"
         counter = self._requests.labels(word, path, str(status))
@@ -78,6 +82,7 @@ class Metrics:
     def count(self, method: str, path: str, status: int, seconds: float) -> None:
         """One request that was answered."""
         counter, histogram = self._child(method, path, status)
+        self._in_flight.dec()
         counter.inc()
         histogram.observe(seconds)
 

@@ -14,6 +14,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from controlplane.http import problems
 from controlplane.http.cork import Corked
+from controlplane.http.encoded import LINES
 
 _HEADERS = (
     b"HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\n"
@@ -25,6 +26,8 @@ _HEADERS = (
 MAX_HEAD_BYTES = 64 * 1024
 # For a whole message, from the connection or its first byte to its last.
 MESSAGE_SECONDS = 60
+# Bodies below these paths are files, which have as long as the URLs that lead there are good.
+FILES, FILE_SECONDS = (b"/v2/nvcf/asset-content/",), 3600
 
 
 class Protocol(HttpToolsProtocol):
@@ -35,7 +38,9 @@ class Protocol(HttpToolsProtocol):
     _deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
-        super().connection_made(Corked(transport, self.loop))  # type: ignore[arg-type]
+        corked = Corked(transport, self.loop)
+        self._extensions = {LINES: corked.add_lines}
+        super().connection_made(corked)  # type: ignore[arg-type]
         self._wait()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -50,6 +55,7 @@ class Protocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
+        self.scope["extensions"] = self._extensions  # type: ignore[typeddict-item]
         self._in_head = True
         self._wait()
 
@@ -70,6 +76,8 @@ class Protocol(HttpToolsProtocol):
         # ASGI wants text: bytes that are none would fail where nobody can answer.
         self.url.decode("ascii")
         self._in_head = False
+        if self.url.startswith(FILES):
+            self._wait(FILE_SECONDS)
         super().on_headers_complete()
         # Falcon waits for the first event before it looks at anything; a body that is too large
         # is to be refused before any of it has come, so the first event is an empty part.
@@ -92,9 +100,9 @@ class Protocol(HttpToolsProtocol):
             return False
         return self._in_head or bool(cycle.response_started)
 
-    def _wait(self) -> None:
+    def _wait(self, seconds: float = MESSAGE_SECONDS) -> None:
         self._arrived()
-        self._deadline = self.loop.call_later(MESSAGE_SECONDS, self.transport.close)
+        self._deadline = self.loop.call_later(seconds, self.transport.close)
 
     def _arrived(self) -> None:
         if self._deadline is not None:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from aicr import jsonio
 from aicr.errors import InvalidRequest
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -32,15 +33,20 @@ class Settings(NamedTuple):
     trust_loopback: bool = True
     allowed_hosts: tuple[str, ...] = ()
     max_body: int = 10 * 1024 * 1024
+    # Of one asset, which is a file and never in memory.
+    max_asset: int = 5 * 1024 * 1024 * 1024
     cache_bytes: int = 64 * 1024 * 1024
     data: str = ""
     # Where keys and credentials are (empty: ~/.aicr), where the state is (empty: there), and what
     # runs what the state wants to run.
     home: str = ""
     state: str = ""
-    runtime: str = "none"
+    runtime: str = "process"
     # Where images are mapped to commands (empty: images.yaml in the home).
     images: str = ""
+    # Where results of tasks are uploaded to: a directory, or s3://BUCKET/PREFIX (empty: results
+    # in the home).
+    results: str = ""
     # The GPUs of this machine, by name, as which it is a cluster itself; none: it is no cluster.
     cluster_gpus: Mapping[str, int] = {"H100": 8}
     # What happens to artifacts from registries that are not recognised or have no credential, and
@@ -49,6 +55,9 @@ class Settings(NamedTuple):
     registry_live: bool = False
     # Registries beside those that are known.
     registries: Mapping[str, Mapping[str, Any]] = {}
+    # Whether keys of clusters may be replaced, and what is said of versions of their agent.
+    key_rotation: bool = True
+    cluster_versions: Mapping[str, Any] = {}
     # What clients of the hosted service call the first account; empty: by its id, as the others.
     org: str = ""
     # Allowed values by criteria field, as the operator wrote them; absent means all.
@@ -146,6 +155,16 @@ def _switch(text: str) -> bool:
     return word == ON
 
 
+def _object(text: str) -> dict[str, Any]:
+    try:
+        value = jsonio.parse(text.encode(), "it")
+    except InvalidRequest as e:
+        raise ValueError(str(e)) from None
+    if not isinstance(value, dict):
+        raise ValueError("must be a JSON object")
+    return value
+
+
 RUNTIMES = ("none", "simulated", "process")
 
 
@@ -169,15 +188,19 @@ VARIABLES = {
     "AICR_TRUST_LOOPBACK": _Variable("trust_loopback", _switch),
     "AICR_ALLOWED_HOSTS": _Variable("allowed_hosts", lambda text: _words(text.lower())),
     "AICR_MAX_BODY_BYTES": _Variable("max_body", _positive),
+    "AICR_MAX_ASSET_BYTES": _Variable("max_asset", _positive),
     "AICR_CACHE_BYTES": _Variable("cache_bytes", _positive),
     "AICR_DATA": _Variable("data", str.strip),
     "AICR_HOME": _Variable("home", str.strip),
     "AICR_STATE": _Variable("state", str.strip),
     "AICR_RUNTIME": _Variable("runtime", _runtime),
     "AICR_IMAGES": _Variable("images", str.strip),
+    "AICR_RESULTS": _Variable("results", str.strip),
     "AICR_CLUSTER_GPUS": _Variable("cluster_gpus", _gpus),
     "AICR_REGISTRY_CHECK": _Variable("registry_check", _check),
     "AICR_REGISTRY_LIVE": _Variable("registry_live", _switch),
+    "AICR_JWKS_ROTATION": _Variable("key_rotation", _switch),
+    "AICR_CLUSTER_VERSIONS": _Variable("cluster_versions", _object),
     "AICR_ORG": _Variable("org", _org),
 }
 # Variable -> criteria field. There is no list for platforms (contract section 2.5).
@@ -236,6 +259,8 @@ def _registries(environment: Mapping[str, str]) -> dict[str, dict[str, Any]]:
 
 
 def _text(value: Any) -> str:
+    if isinstance(value, dict):
+        return jsonio.compact(value)
     return ",".join(str(v) for v in value) if isinstance(value, list) else str(value)
 
 

@@ -80,7 +80,7 @@ def apply(engine: Engine, plan: Plan, actor: Actor, secrets: Mapping[str, str]) 
     try:
         lease: Lease = engine.store.write(begin)
         hit("apply.after_lock")
-        effects = Effects(engine.vault, secrets)
+        effects = Effects(engine.vault, secrets, engine.registry_check)
         return _Run(engine, plan, digest, actor, effects, lease).all()
     finally:
         recover.running.difference_update(mine)

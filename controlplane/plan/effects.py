@@ -16,10 +16,13 @@ from controlplane.vault import Vault
 
 
 class Effects:
-    """Performs stages. `values` are those of `env:` and `file:` references."""
+    """Performs stages. `values` are those of `env:` and `file:` references; `registry_check` says
+    what happens to artifacts that cannot be pulled."""
 
-    def __init__(self, vault: Vault, values: Mapping[str, str]) -> None:
-        self._vault, self._values = vault, values
+    def __init__(
+        self, vault: Vault, values: Mapping[str, str], registry_check: str = "throw"
+    ) -> None:
+        self._vault, self._values, self._registry_check = vault, values, registry_check
 
     def perform(self, changes: Changes, stage: Stage) -> None:
         """Raises Conflict when the resource is not as it was when this was planned."""
@@ -49,7 +52,9 @@ class Effects:
         replaced = known.status if old is None and known is not None else {}
         values = self._secrets(changes, stage, spec, before)
         uid = str(uuid4()) if old is None else old.uid
-        making = Making(stage.address, uid, spec, seen, values, tx.now, tx, replaced)
+        making = Making(
+            stage.address, uid, spec, seen, values, tx.now, tx, replaced, self._registry_check
+        )
         made = Resource(
             stage.address,
             uid,

@@ -37,7 +37,7 @@ class Ticket(NamedTuple):
 
 class Local:
     """`settled` gets the requests whose results can be looked for; `offered` gets doors with the
-    number of instances behind them."""
+    number of instances behind them; `crowded` gets doors at which somebody begins to wait."""
 
     def __init__(self, path: str) -> None:
         self._path = path
@@ -53,6 +53,7 @@ class Local:
         self._windows = Windows()
         self.settled: Callable[[str], None] = lambda _request: None
         self.offered: Callable[[str, int], None] = lambda _door, _count: None
+        self.crowded: Callable[[str], None] = lambda _door: None
         self._topics: dict[str, Callable[[Json], None]] = {
             "crowded": self._on_crowded,
             "quiet": self._on_quiet,
@@ -254,6 +255,7 @@ class Local:
         self._crowds.add(door)
         self._return_idle(self._idle.pop(door, ()))
         self._spare.pop(door, None)
+        self.crowded(message["door"])
 
     def _on_quiet(self, message: Json) -> None:
         self._crowds.discard(message["door"])

@@ -24,6 +24,8 @@ RUN, INSTANCES, LOGS = "run", "run/instances", "logs"
 SOCKET, RUNNER_LOCK, SERVER_LOCK = "run/runner.sock", "run/runner.lock", "run/server.lock"
 # Marks in the directory of an instance.
 STOPPING, WAS_WELL = "stopping", "well"
+# Below the directory of an instance: what is its own.
+WORK = "work"
 _ID = re.compile(r"[A-Za-z0-9._:@=+-]+(?:/[A-Za-z0-9._:@=+-]+)*")
 _GIVEN_UP = "gone~"
 
@@ -56,7 +58,9 @@ def all_of(home: str) -> list[str]:
 def make(path: str, spec: Mapping[str, Any], secrets: Mapping[str, str]) -> None:
     """Make the directory of an instance that is about to start, in place of one of the same id."""
     give_up(path)
-    os.makedirs(f"{path}/work", mode=0o700)
+    for below in ("", *spec.get("directories", ())):
+        os.makedirs(f"{path}/{WORK}/{below}", mode=0o700, exist_ok=True)
+    os.makedirs(spec["logs"], mode=0o700, exist_ok=True)
     if secrets:
         put(path, "secrets.json", dict(secrets))
     put(path, "spec.json", spec)

@@ -43,6 +43,8 @@ class Options(NamedTuple):
     eager: float = 0.25
 
 
+# What is kept of a workload as it is.
+_KEPT = ("probe", "concurrency", "once", "directories")
 # So often in a row an instance may fail to answer before it is made to end.
 PATIENCE = 3
 # An instance whose port was taken by somebody else tries so many others.
@@ -165,7 +167,7 @@ class Instances:
         place = isolation.Place(self._home, path, port, bool(message.get("secrets")))
         environment = {**workload.get("environment", {}), shim.COOKIE: path}
         how = isolation.started(run, environment, place)
-        kept = {k: workload[k] for k in ("probe", "concurrency", "once") if k in workload}
+        kept = {k: workload[k] for k in _KEPT if k in workload}
         return {
             "instance": list(instance),
             **kept,

@@ -12,9 +12,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from aicr.errors import Unavailable
+from controlplane.runner import files
 
 NONE, BUBBLEWRAP, PODMAN = KINDS = ("none", "bubblewrap", "podman")
-PORT = "{port}"
+PORT, WORK = "{port}", "{work}"
 # Where images of the vendor look for secrets; where nothing can be put there, this says where.
 SECRETS_PATH, SECRETS_VARIABLE = "/var/secrets/secrets.json", "NVCF_SECRETS_PATH"
 # Of the runner's own environment an instance sees this much: the rest is of the server.
@@ -64,7 +65,8 @@ def started(run: Mapping[str, Any], environment: Mapping[str, str], place: Place
 
 
 def _filled(text: str, place: Place) -> str:
-    return text.replace(PORT, str(place.port)) if place.port else text
+    filled = text.replace(WORK, f"{place.directory}/{files.WORK}")
+    return filled.replace(PORT, str(place.port)) if place.port else filled
 
 
 def _base() -> dict[str, str]:
@@ -149,6 +151,8 @@ def _podman(
     name = "aicr-" + hashlib.sha256(place.directory.encode()).hexdigest()[:24]
     line = ["podman", "run", "--rm", "--runtime", "runc", "--name", name, "--pull", "missing"]
     inside = dict(environment)
+    work = f"{place.directory}/{files.WORK}"
+    line += ["-v", f"{work}:{work}"]
     if place.secrets:
         line += ["-v", f"{place.directory}/secrets.json:{SECRETS_PATH}:ro"]
         inside[SECRETS_VARIABLE] = SECRETS_PATH

@@ -204,7 +204,7 @@ class Shim:
         tick = min(max(self._spec["deadman"] / 10, 0.02), 5.0)
         status = None
         while status is None:
-            self._read(tick, wake)
+            self._read(min(tick, max(self._kill_at - time.monotonic(), 0.01)), wake)
             status = _reaped(child.pid)
             self._look_around(child.pid, tick)
         with suppress(ProcessLookupError):
@@ -341,7 +341,7 @@ def _hold(control: socket.socket, directory: str) -> None:
         os.setsid()
         null = os.open(os.devnull, os.O_RDWR)
         os.dup2(null, 0)
-        control.detach()
+        os.close(control.detach())  # or nobody would see that the nursery is gone
         os.umask(0o077)
         # A directory that is not there any more was given up: nothing is to run.
         with suppress(FileNotFoundError):

@@ -7,42 +7,35 @@ import os
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import suppress
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO
 
 from controlplane.runner.shim import LOG, LOG_FILES
+from controlplane.runtime.protocol import Line
 
 # Between looks at a log that is followed, seconds.
 PAUSE = 0.1
-
-
-class Entry(NamedTuple):
-    """A whole line: when its first part was written (RFC 3339), by which stream."""
-
-    time: str
-    stream: str
-    text: str
 
 
 class Joining:
     """Makes whole lines of CRI lines: partial ones wait for what ends them."""
 
     def __init__(self) -> None:
-        self._parts: dict[str, Entry] = {}
+        self._parts: dict[str, Line] = {}
 
-    def add(self, line: bytes) -> Entry | None:
+    def add(self, line: bytes) -> Line | None:
         """The line that ends with this one. What is no CRI line is left out."""
         fields = line.rstrip(b"\n").decode("utf-8", "replace").split(" ", 3)
         if len(fields) != 4 or fields[2] not in ("F", "P"):
             return None
         time, stream, flag, text = fields
-        before = self._parts.pop(stream, Entry(time, stream, ""))
+        before = self._parts.pop(stream, Line(time, stream, ""))
         entry = before._replace(text=before.text + text)
         if flag == "F":
             return entry
         self._parts[stream] = entry
         return None
 
-    def rest(self) -> Iterator[Entry]:
+    def rest(self) -> Iterator[Line]:
         """What was never ended."""
         yield from self._parts.values()
         self._parts = {}
@@ -54,44 +47,47 @@ def _paths(directory: str) -> list[str]:
     return [*older, f"{directory}/{LOG}"]
 
 
-def _lines(directory: str) -> Iterator[bytes]:
+def _raw(directory: str) -> Iterator[bytes]:
     for path in _paths(directory):
         with suppress(FileNotFoundError), open(path, "rb") as f:
             yield from f
 
 
-def entries(directory: str) -> Iterator[Entry]:
+def lines(directory: str) -> Iterator[Line]:
     """Every line of a log."""
     joining = Joining()
-    for line in _lines(directory):
+    for line in _raw(directory):
         entry = joining.add(line)
         if entry is not None:
             yield entry
     yield from joining.rest()
 
 
-def last(found: Iterable[Entry], count: int | None) -> Iterable[Entry]:
+def last(found: Iterable[Line], count: int | None) -> Iterable[Line]:
     """The last so many, or all."""
     return found if count is None else deque(found, maxlen=count)
 
 
 async def follow(
     directory: str, count: int | None, alive: Callable[[], bool]
-) -> AsyncIterator[Entry]:
+) -> AsyncIterator[Line]:
     """The last lines, and those that come, until nothing writes there any more. `alive` is asked
     off the loop."""
     tail = Tail(directory)
-    for entry in last(tail.read(), count):
-        yield entry
-    while True:
-        going = await asyncio.to_thread(alive)
-        for entry in tail.read():
+    try:
+        for entry in last(await asyncio.to_thread(tail.read), count):
             yield entry
-        if not going:
-            break
-        await asyncio.sleep(PAUSE)
-    for entry in tail.rest():
-        yield entry
+        while True:
+            going = await asyncio.to_thread(alive)  # before the last look, or that would miss some
+            for entry in tail.read():
+                yield entry
+            if not going:
+                break
+            await asyncio.sleep(PAUSE)
+        for entry in tail.rest():
+            yield entry
+    finally:
+        tail.close()
 
 
 class Tail:
@@ -103,7 +99,7 @@ class Tail:
         self._file: BinaryIO | None = None
         self._partial = b""
 
-    def read(self) -> list[Entry]:
+    def read(self) -> list[Line]:
         """What came since the last time, from the oldest file on at first."""
         found = []
         for file in self._files():
@@ -117,7 +113,7 @@ class Tail:
                     found.append(entry)
         return found
 
-    def rest(self) -> Iterator[Entry]:
+    def rest(self) -> Iterator[Line]:
         """What was never ended."""
         return self._joining.rest()
 

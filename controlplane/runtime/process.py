@@ -8,17 +8,17 @@ import os
 import select
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import Any
 
-from aicr.errors import AicrError, Unavailable
+from aicr.errors import AicrError, InvalidRequest, NotFound, Unavailable
 from controlplane.http.log import log
 from controlplane.runner import files, shim
 from controlplane.runner.main import CHANGED, READY
 from controlplane.runtime import logs
 from controlplane.runtime.images import FILE, STACKS, ImageMap
-from controlplane.runtime.protocol import FAILED, Health, Instance
+from controlplane.runtime.protocol import ENDED, FAILED, Health, Instance, Line, Shown
 from controlplane.runtime.workload import Workload
 from controlplane.wire import Client, Json, line
 
@@ -28,15 +28,6 @@ _SPAWN_LOCK = "run/spawn.lock"
 _SPAWN_SECONDS, _AGAIN_SECONDS = 30.0, 1.0
 # What a runner gets of the environment: everything else may hold secrets of the server.
 _PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "XDG_RUNTIME_DIR")
-
-
-class Shown(NamedTuple):
-    """An instance as the runner shows it; also one that is being stopped."""
-
-    instance: Instance
-    health: Health
-    isolation: str
-    started: str
 
 
 class Process:
@@ -52,6 +43,7 @@ class Process:
         self._home, self._options = os.path.abspath(home), dict(options or {})
         self.images = ImageMap(images or os.path.join(self._home, FILE))
         self._seen: dict[str, Health] = {}
+        self._ending: tuple[Instance, ...] = ()
         self._lock: int | None = None
 
     # ----------------------------------------------------------------------- what runtimes do
@@ -76,12 +68,50 @@ class Process:
         return self._seen.get(id_) or Health(FAILED, "it does not run")
 
     def list(self) -> list[Instance]:
-        running = [s for s in self.look() if s.health.state != STOPPING]
+        found = self.look()
+        running = [s for s in found if s.health.state != STOPPING]
+        self._ending = tuple(s.instance for s in found if s.health.state == STOPPING)
         self._seen = {s.instance.id: s.health for s in running}
         return [s.instance for s in running]
 
-    def logs(self, id_: str) -> Iterator[str]:
-        return (entry.text for entry in logs.entries(files.logs(self._home, id_)))
+    def ending(self) -> tuple[Instance, ...]:
+        return self._ending
+
+    def work(self, id_: str) -> str | None:
+        path = f"{files.directory(self._home, id_)}/{files.WORK}"
+        return path if os.path.isdir(path) else None
+
+    def look(self) -> tuple[Shown, ...]:
+        return tuple(_shown(body) for body in self._ask("look"))
+
+    def logs(self, id_: str, tail: int | None = None) -> Iterator[Line]:
+        return iter(logs.last(logs.lines(self._log(id_)), tail))
+
+    def follow(self, id_: str, tail: int | None = None) -> AsyncIterator[Line]:
+        return logs.follow(self._log(id_), tail, lambda: self._writes(id_))
+
+    def _log(self, id_: str) -> str:
+        try:
+            path = files.logs(self._home, id_)
+        except InvalidRequest as e:
+            raise NotFound(e.message) from None
+        if not os.path.isdir(path):
+            raise NotFound(f"no log of an instance {id_}")
+        return path
+
+    def _writes(self, id_: str) -> bool:
+        """Whether an instance may write to its log yet; when nobody knows, it may."""
+        try:
+            found = [s.health.state for s in self.look() if s.instance.id == id_]
+        except Unavailable:
+            return True
+        return any(state not in (FAILED, ENDED) for state in found)
+
+    def release(self) -> None:
+        """No server is here any more."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
 
     async def watch(self, wake: Callable[[], None]) -> None:
         """Also keep a runner there, and have it know that a server is."""
@@ -106,10 +136,6 @@ class Process:
             await asyncio.sleep(_AGAIN_SECONDS)
 
     # ----------------------------------------------------------------------- only this one
-
-    def look(self) -> tuple[Shown, ...]:
-        """Every instance of this host."""
-        return tuple(_shown(body) for body in self._ask("look"))
 
     def hold(self) -> None:
         """Say that a server is here, as long as this process lives: without one the runner ends."""

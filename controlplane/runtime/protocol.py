@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from typing import NamedTuple, Protocol
 
 from controlplane.runtime.workload import Workload
@@ -32,6 +32,24 @@ class Health(NamedTuple):
     exit: int | None = None
 
 
+class Shown(NamedTuple):
+    """An instance as people are shown it, also one that is being stopped (state "stopping");
+    `isolation` keeps it apart from its host, `started` is RFC 3339."""
+
+    instance: Instance
+    health: Health
+    isolation: str = ""
+    started: str = ""
+
+
+class Line(NamedTuple):
+    """A line of a log: when it was begun (RFC 3339), by which stream (stdout or stderr)."""
+
+    time: str
+    stream: str
+    text: str
+
+
 class Runtime(Protocol):
     """Every call may be made again: starting what runs and stopping what is gone do nothing."""
 
@@ -47,7 +65,22 @@ class Runtime(Protocol):
 
     def list(self) -> list[Instance]: ...
 
-    def logs(self, id_: str) -> Iterator[str]: ...
+    def ending(self) -> tuple[Instance, ...]:
+        """Those that were stopped and are not gone yet, as of the last `list`."""
+
+    def work(self, id_: str) -> str | None:
+        """The directory of an instance that `{work}` of its workload stands for, as it is seen from
+        here; None where there is none (any more)."""
+
+    def look(self) -> tuple[Shown, ...]:
+        """Everything that is there, for people."""
+
+    def logs(self, id_: str, tail: int | None = None) -> Iterator[Line]:
+        """The log of an instance, or its last so many lines; also for a while of one that is gone.
+        Raises NotFound when nothing is known of it."""
+
+    def follow(self, id_: str, tail: int | None = None) -> AsyncIterator[Line]:
+        """The same, and what comes, until the instance is gone."""
 
     async def watch(self, wake: Callable[[], None]) -> None:
         """Call `wake` whenever an instance has changed, until cancelled."""

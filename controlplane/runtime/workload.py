@@ -25,12 +25,15 @@ class Workload(TypedDict, total=False):
     vault, by the names that the workload knows them by. `port` is the one that the image would
     listen on; `concurrency` is how many requests one instance takes at a time. What is `once` ends
     by itself and is never started again; `grace` is for how many seconds it may end when asked to.
+    In the environment `{work}` stands for a directory of the instance's own, in which the runtime
+    makes these `directories` before it starts, and which is there until it is stopped.
     """
 
     image: str
     args: str
     environment: dict[str, str]
     secrets: dict[str, str]
+    directories: list[str]
     port: int
     path: str
     probe: Probe

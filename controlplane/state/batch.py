@@ -23,6 +23,7 @@ from controlplane.state.protocol import (
     Head,
     Json,
     Lease,
+    Line,
     Meta,
     Remembered,
     Resource,
@@ -37,6 +38,7 @@ from controlplane.state.tables import (
     EVENTS,
     JOURNAL,
     LEASES,
+    LINES,
     LOOKUPS,
     META,
     PLANS,
@@ -47,7 +49,7 @@ from controlplane.state.tables import (
 
 Rows = dict[Any, dict[str, Any] | None]
 # Tables whose rows are replaced by key, in the order in which they are flushed.
-_KEYED = (RESOURCES, PLANS, JOURNAL, LEASES, SECRETS, REMEMBERED)
+_KEYED = (RESOURCES, PLANS, JOURNAL, LEASES, SECRETS, REMEMBERED, LINES)
 
 
 class Overlay:
@@ -59,12 +61,16 @@ class Overlay:
         # Addresses that were ever stored with a lookup here; whether they still have it is said
         # by `lookups`.
         self.found: dict[Lookup, list[str]] = {}
+        # Addresses whose lines of before are gone.
+        self.purged: set[str] = set()
         self.events: list[Event] = []
         self.audit: list[Entry] = []
         self.compacted = 0
         self.meta: Meta | None = None
 
     def absorb(self, above: Overlay) -> None:
+        for address in above.purged:
+            self.purge(address)
         for name, changed in above.rows.items():
             self.rows[name].update(changed)
         self.lookups.update(above.lookups)
@@ -74,6 +80,13 @@ class Overlay:
         self.audit += above.audit
         self.compacted = max(self.compacted, above.compacted)
         self.meta = above.meta
+
+    def purge(self, address: str) -> None:
+        """Lines of an address, as they were until now, are gone."""
+        self.purged.add(address)
+        lines = self.rows[LINES.name]
+        for key in [key for key in lines if key[0] == address]:
+            del lines[key]
 
 
 class Unit(SqlReader):
@@ -113,6 +126,19 @@ class Unit(SqlReader):
 
     def heads(self, kind: str, lookup: Lookup) -> list[Head]:
         return [Head(r.address, r.revision) for r in self.find(kind, lookup)]
+
+    def page(self, kind: str, lookup: Lookup, after: str, limit: int) -> list[Resource]:
+        return [r for r in self.find(kind, lookup) if r.address > after][:limit]
+
+    def lines(self, address: str, after: int, limit: int) -> list[Line]:
+        layers = [self.mine] if address in self.mine.purged else [self._below, self.mine]
+        stored = not any(address in layer.purged for layer in (self._below, self.mine))
+        found = {n.position: n for n in super().lines(address, after, limit)} if stored else {}
+        for layer in layers:
+            for (of, position), row in layer.rows[LINES.name].items():
+                if of == address and position > after and row is not None:
+                    found[position] = rows.line(row)
+        return [found[position] for position in sorted(found)][:limit]
 
     def resources(self, kind: str = "", *, deleted: bool = False) -> list[Resource]:
         found = {r.address: r for r in super().resources(kind, deleted=True)}
@@ -183,6 +209,7 @@ class Unit(SqlReader):
     def purge(self, address: str) -> None:
         self.mine.rows[RESOURCES.name][address] = None
         self.mine.lookups[address] = ()
+        self.mine.purge(address)
         for name in self._names_of_secrets(address):
             self.drop_secret(name)
 
@@ -191,6 +218,9 @@ class Unit(SqlReader):
         stored = self._rows(_NAMES, first=f"{address}#", end=f"{address}$")
         changed = [n for n in self._changed(SECRETS) if n.startswith(f"{address}#")]
         return [*(row["name"] for row in stored), *changed]
+
+    def put_line(self, line: Line) -> None:
+        self.mine.rows[LINES.name][line.address, line.position] = rows.line_row(line)
 
     def event(self, type_: str, address: str, data: Json) -> None:
         self.mine.events.append(Event(self._next_revision(), type_, address, self.now, data))
@@ -269,6 +299,8 @@ class Batch:
     def flush(self) -> None:
         """Write everything; the database transaction then only needs its commit."""
         hit("store.before_flush")
+        purged = [{"key": address} for address in sorted(self._overlay.purged)]
+        execute_many(self._connection, _OLD_LINES, purged)
         for table in _KEYED:
             self._replace(table, self._overlay.rows[table.name])
         self._replace_lookups()
@@ -317,6 +349,7 @@ _NAMES = select(SECRETS.c.name).where(
 _OLD_ANSWERS = select(REMEMBERED).where(REMEMBERED.c.created <= bindparam("until"))
 _OLD_EVENTS = delete(EVENTS).where(EVENTS.c.revision <= bindparam("upto"))
 _UPDATE_META = META.update()
+_OLD_LINES = delete(LINES).where(LINES.c.address == bindparam("key"))
 _OLD_LOOKUPS = delete(LOOKUPS).where(LOOKUPS.c.address == bindparam("key"))
 _INSERT = {table.name: insert(table) for table in (*_KEYED, LOOKUPS, EVENTS, AUDIT)}
 _DELETE = {

@@ -64,6 +64,16 @@ class Head(NamedTuple):
     revision: int
 
 
+class Line(NamedTuple):
+    """Something that a resource has many of, and that only its own API reads, page by page: its
+    place in their order, from 1. Lines go with their resource."""
+
+    address: str
+    position: int
+    at: str
+    data: Json
+
+
 class Event(NamedTuple):
     """Something that happened: `type` is created, updated, deleted, status, or a word of a plan."""
 
@@ -155,6 +165,12 @@ class Reader(Protocol):
     def heads(self, kind: str, lookup: Lookup) -> list[Head]:
         """As `find`, without what they hold: for those who know it already."""
 
+    def page(self, kind: str, lookup: Lookup, after: str, limit: int) -> list[Resource]:
+        """As `find`, those after an address, so many at most: it costs what it gives."""
+
+    def lines(self, address: str, after: int, limit: int) -> list[Line]:
+        """Lines of a resource in their order, after a position, so many at most."""
+
     def resources(self, kind: str = "", *, deleted: bool = False) -> list[Resource]:
         """All resources, or those of a kind, in order of address."""
 
@@ -190,6 +206,9 @@ class Transaction(Reader, Protocol):
 
     def purge(self, address: str) -> None:
         """Remove every trace of a resource, its secrets included."""
+
+    def put_line(self, line: Line) -> None:
+        """A line of a resource; one at the same position is replaced."""
 
     def event(self, type_: str, address: str, data: Json) -> None: ...
 

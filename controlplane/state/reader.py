@@ -14,6 +14,7 @@ from controlplane.state.protocol import (
     Event,
     Head,
     Lease,
+    Line,
     Meta,
     Remembered,
     Resource,
@@ -27,6 +28,7 @@ from controlplane.state.tables import (
     EVENTS,
     JOURNAL,
     LEASES,
+    LINES,
     LOOKUPS,
     META,
     PLANS,
@@ -65,6 +67,25 @@ _HEADS = (
         LOOKUPS.c.value == bindparam("value"),
     )
     .order_by(RESOURCES.c.address)
+)
+# The index of lookups has the addresses in their order: a page is read from where it begins.
+_PAGE = (
+    select(RESOURCES)
+    .join(LOOKUPS, LOOKUPS.c.address == RESOURCES.c.address)
+    .where(
+        LOOKUPS.c.kind == bindparam("kind"),
+        LOOKUPS.c.field == bindparam("field"),
+        LOOKUPS.c.value == bindparam("value"),
+        LOOKUPS.c.address > bindparam("after"),
+    )
+    .order_by(LOOKUPS.c.address)
+    .limit(bindparam("limit"))
+)
+_LINES = (
+    select(LINES)
+    .where(LINES.c.address == bindparam("address"), LINES.c.position > bindparam("after"))
+    .order_by(LINES.c.position)
+    .limit(bindparam("limit"))
 )
 _ALL = select(RESOURCES).order_by(RESOURCES.c.address)
 _OF_KIND = _ALL.where(RESOURCES.c.kind == bindparam("kind"))
@@ -111,6 +132,17 @@ class SqlReader:
     def heads(self, kind: str, lookup: Lookup) -> list[Head]:
         values = {"kind": kind, "field": lookup.field, "value": lookup.value}
         return [Head(*row) for row in self._connection.execute(_HEADS, values)]
+
+    def page(self, kind: str, lookup: Lookup, after: str, limit: int) -> list[Resource]:
+        if _NUL in lookup.value + after:
+            return []
+        values = {"kind": kind, "field": lookup.field, "value": lookup.value}
+        found = self._rows(_PAGE, **values, after=after, limit=limit)
+        return [rows.resource(row) for row in found]
+
+    def lines(self, address: str, after: int, limit: int) -> list[Line]:
+        found = self._rows(_LINES, address=address, after=after, limit=limit)
+        return [rows.line(row) for row in found]
 
     def resources(self, kind: str = "", *, deleted: bool = False) -> list[Resource]:
         found = self._rows(_OF_KIND, kind=kind) if kind else self._rows(_ALL)

@@ -13,6 +13,7 @@ from controlplane.state.protocol import (
     Event,
     Json,
     Lease,
+    Line,
     Meta,
     Remembered,
     Resource,
@@ -75,6 +76,14 @@ def resource(row: Row) -> Resource:
 
 def meta(row: Row) -> Meta:
     return Meta(*(row[name] for name in Meta._fields))
+
+
+def line(row: Row) -> Line:
+    return Line(**{**_named(row, Line), "data": _json(row["data"])})
+
+
+def line_row(line_: Line) -> dict[str, Any]:
+    return {**line_._asdict(), "data": text(line_.data)}
 
 
 def event(row: Row) -> Event:

@@ -53,7 +53,15 @@ LOOKUPS = Table(
     Column("field", TEXT, primary_key=True),
     Column("value", TEXT, primary_key=True),
     Column("kind", TEXT, nullable=False),
-    Index("lookups_by_value", "kind", "field", "value"),
+    Index("lookups_by_value", "kind", "field", "value", "address"),
+)
+LINES = Table(
+    "lines",
+    METADATA,
+    Column("address", TEXT, primary_key=True),
+    Column("position", BigInteger, primary_key=True, autoincrement=False),
+    Column("at", TEXT, nullable=False),
+    Column("data", TEXT, nullable=False),
 )
 EVENTS = Table(
     "events",

@@ -17,7 +17,13 @@ from controlplane.kinds import Spec
 from controlplane.registries import Artifact
 from controlplane.state.protocol import Reader, Resource
 from controlplane.vendor import errors
-from controlplane.vendor.lookups import TELEMETRIES, account_of, by_telemetry_id
+from controlplane.vendor.lookups import (
+    TELEMETRIES,
+    TELEMETRY_FIELDS,
+    account_of,
+    by_telemetry_id,
+)
+from controlplane.vendor.requests import uuid
 
 _PART = r"[A-Za-z0-9][A-Za-z0-9_.\-]*"
 _NGC = re.compile(
@@ -60,6 +66,17 @@ def telemetry_name(reader: Reader, owner: str, telemetry: str) -> str:
         if account_of(found.spec or {}) == owner:
             return found.address.rpartition(f"{TELEMETRIES}.")[2]
     raise errors.no_telemetry(telemetry, owner)
+
+
+def with_telemetries(reader: Reader, spec: Spec) -> Spec:
+    """A spec that names resources where a request has ids. Raises Problem 400, or NotFound."""
+    given = spec.get("telemetries")
+    if not given:
+        return spec
+    ids = {field: uuid(given[field], field) for field in TELEMETRY_FIELDS if field in given}
+    owner = account_of(spec)
+    named = {field: telemetry_name(reader, owner, id_) for field, id_ in ids.items()}
+    return {**spec, "telemetries": named}
 
 
 # --------------------------------------------------------------------------- artifacts

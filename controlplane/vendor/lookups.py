@@ -5,7 +5,7 @@ from __future__ import annotations
 from controlplane.access.bootstrap import ACCOUNT
 from controlplane.kinds import Lookup, Spec
 
-TELEMETRIES = "nvcf.telemetries"
+TELEMETRIES, TASKS = "nvcf.telemetries", "nvct.tasks"
 TELEMETRY_FIELDS = ("logsTelemetryId", "metricsTelemetryId", "tracesTelemetryId")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Hashable, Iterable, Mapping
 from itertools import groupby
 from typing import Any, NamedTuple, Protocol
 
@@ -63,6 +63,13 @@ class Context(NamedTuple):
     live: Live | None = None
     registry_check: str = THROW
 
+    def call(
+        self, caller: Caller, ids: dict[str, str], options: dict[str, Any], body: Any = None
+    ) -> Call:
+        """One call of an endpoint here."""
+        vault, mode = self.engine.vault, self.registry_check
+        return Call(caller, ids, options, body, vault, self.rows, mode)
+
 
 def routes(context: Context, endpoints: Iterable[Endpoint]) -> tuple[Route, ...]:
     """Every endpoint, by path."""
@@ -107,13 +114,19 @@ async def _answered(
     caller = await _caller(context, endpoint, req, names)
     ids = {n: v if n in _WORDS else requests.uuid(v, n) for n, v in names.items()}
     options = {name: context.api.options[name](req) for name in endpoint.options}
+    if endpoint.read is not None and endpoint.body is None and not endpoint.queued:
+        # What was said before is still so when nothing has changed since. What an answer depends
+        # on beside the state:
+        about = (*ids.values(), *options.values())
+        asked = (endpoint.path, about, caller.account, caller.scopes, caller.grants)
+        said = context.unchanged.get(asked)
+        return said or await _said(context, endpoint, context.call(caller, ids, options), asked)
     body = None if endpoint.body is None else await requests.body(req, endpoint.body)
-    vault, mode = context.engine.vault, context.registry_check
-    call = Call(caller, ids, options, body, vault, context.rows, mode)
+    call = context.call(caller, ids, options, body)
     if endpoint.queued and context.queue is not None:
         call = await _queued(context.queue, call)
     if endpoint.read is not None:
-        return await _said(context, endpoint, call)
+        return await context.engine.read(lambda reader: _encoded(_read(reader, endpoint, call)))
     if context.live is not None and endpoint.pulls is not None:
         pulls = endpoint.pulls
         artifacts = await context.engine.read(lambda reader: list(pulls(reader, call)))
@@ -131,16 +144,8 @@ async def _queued(queue: Asked, call: Call) -> Call:
     return call._replace(loads=await queue.loads())
 
 
-async def _said(context: Context, endpoint: Endpoint, call: Call) -> bytes | None:
-    """The answer of a read; the one that was given before, if nothing has changed since."""
-    if endpoint.queued:
-        return await context.engine.read(lambda reader: _encoded(_read(reader, endpoint, call)))
-    who = call.caller
-    about = (*call.ids.values(), *call.options.values())
-    asked = (endpoint.path, about, who.account, who.scopes, who.grants)
-    found = context.unchanged.get(asked)
-    if found is not None:
-        return found
+async def _said(context: Context, endpoint: Endpoint, call: Call, asked: Hashable) -> bytes | None:
+    """The answer of a read, as it is now."""
     version = context.unchanged.version
     answer = await context.engine.read(lambda reader: _encoded(_read(reader, endpoint, call)))
     if answer is not None and len(answer) <= _MAX_KEPT:

@@ -30,11 +30,16 @@ def until(look: Callable[[], Found | None], what: str, deadline: float = DEADLIN
 
 
 class Server:
-    """One server; use it as a context. Settings are environment variables."""
+    """One server; use it as a context. Settings are environment variables; unless they say so it
+    runs nothing."""
 
     def __init__(self, log: Path, *arguments: str, **environment: str) -> None:
         self._log = log
-        plenty = {"AICR_RATE_LIMIT": "1000000", "AICR_RATE_BURST": "1000000"}
+        plenty = {
+            "AICR_RATE_LIMIT": "1000000",
+            "AICR_RATE_BURST": "1000000",
+            "AICR_RUNTIME": "none",
+        }
         command = [sys.executable, "-m", "aicr", "serve", "--port", "0", *arguments]
         with log.open("wb") as err:
             self.process = subprocess.Popen(

@@ -107,6 +107,24 @@ def test_a_criteria_file_in_json(server: Server) -> None:
     assert answer.json()["componentRefs"] == got.json()["componentRefs"]
 
 
+def test_headers_of_every_answer_come_once_over_the_wire(server: Server) -> None:
+    """On one connection: none of one answer is in the next."""
+    given = "0d3b9e4e-6c5f-4f0a-9d55-0a1b2c3d4e5f"
+    with requests.Session() as session:
+        for path in ("/v1/recipe?accelerator=h100", "/nothing", "/docs", "/health"):
+            url = f"http://127.0.0.1:{server.port}{path}"
+            headers = session.get(url, headers={"X-Request-Id": given}, timeout=DEADLINE).headers
+            assert headers["X-Request-Id"] == given
+            assert headers["X-Api-Version"] == "v1"
+            assert headers["X-Content-Type-Options"] == "nosniff"
+            assert headers["X-Frame-Options"] == "DENY"
+            assert headers["Referrer-Policy"] == "no-referrer"
+            assert headers["Content-Security-Policy"].count("default-src") == 1
+            assert ("Etag" in headers) == path.startswith("/v1/recipe")
+            assert ("X-RateLimit-Limit" in headers) == (path != "/health")
+            assert ("style-src" in headers["Content-Security-Policy"]) == (path == "/docs")
+
+
 def test_root(server: Server) -> None:
     assert server.get("/").json()["service"] == "aicrd"
 

@@ -22,6 +22,10 @@ PLANS = {
     "/v1/events": ("GET",),
     "/v1/audit": ("GET",),
 }
+INSTANCES = {
+    "/v1/instances": ("GET",),
+    "/v1/instances/{id}/logs": ("GET",),
+}
 KEYS = {
     "/v1/admin/keys": ("POST",),
     "/v1/keys": ("GET", "POST"),
@@ -112,7 +116,37 @@ REGISTRIES = {
 GPUS = {
     "/v2/nvcf/clusterGroups": ("GET",),
     "/v2/nvcf/accounts/{ncaId}/clusterGroups": ("GET",),
+    "/v2/nvcf/accounts/{ncaId}/usage/gpus": ("GET",),
     "/v2/nvcf/supportedGpus": ("GET",),
+}
+ASSETS: dict[str, tuple[str, ...]] = {
+    "/v2/nvcf/assets": ("GET", "POST"),
+    "/v2/nvcf/assets/{assetId}": ("GET", "DELETE"),
+    "/v2/nvcf/assets/{assetId}/content-redirect": ("GET",),
+    "/v2/nvcf/asset-content/{assetId}": ("GET", "PUT"),
+}
+INVOKE: dict[str, tuple[str, ...]] = {
+    f"/v2/nvcf/{word}/{path}": methods
+    for word in ("pexec", "exec")
+    for path, methods in {
+        "functions/{functionId}": ("POST",),
+        "functions/{functionId}/versions/{versionId}": ("POST",),
+        "status/{requestId}": ("GET",),
+    }.items()
+}
+_TASKS: dict[str, tuple[str, ...]] = {
+    "secrets/tasks/{taskId}": ("PUT",),
+    "tasks": ("GET", "POST"),
+    "tasks/bulk": ("POST",),
+    "tasks/{taskId}": ("GET", "DELETE"),
+    "tasks/{taskId}/cancel": ("POST",),
+    "tasks/{taskId}/events": ("GET",),
+    "tasks/{taskId}/results": ("GET",),
+}
+NVCT: dict[str, tuple[str, ...]] = {
+    f"/v1/nvct/{account}{path}": methods
+    for account in ("", "accounts/{ncaId}/")
+    for path, methods in _TASKS.items()
 }
 _OF_ORGS = {
     **{f"/nvcf/{path}": methods for path, methods in _FUNCTIONS.items()},
@@ -143,8 +177,14 @@ ALIASES: dict[str, tuple[str, ...]] = {
     "/v3/orgs/{org}/keys/type/CLUSTER_SERVICE_KEY": ("POST",),
     "/v3/orgs/{org}/keys/{keyId}/type/CLUSTER_SERVICE_KEY": ("DELETE",),
 }
+# Those of tasks, which want keys of theirs.
+TASK_ALIASES: dict[str, tuple[str, ...]] = {
+    **{f"/v2/{org}/nvct/{path}": methods for org in _ORGS for path, methods in _TASKS.items()},
+    **{f"/v2/{org}/skyway/instances/tasks/{{taskId}}": ("GET",) for org in _ORGS},
+}
 NGC: dict[str, tuple[str, ...]] = {
     **ALIASES,
+    **TASK_ALIASES,
     "/v3/keys/get-caller-info": ("POST",),
     "/v2/orgs": ("GET",),
     "/v2/orgs/{org}": ("GET",),
@@ -156,15 +196,9 @@ NGC: dict[str, tuple[str, ...]] = {
         for path in _CATALOG
     },
 }
-INVOKE: dict[str, tuple[str, ...]] = {
-    f"/v2/nvcf/{how}/{path}": (method,)
-    for how in ("pexec", "exec")
-    for path, method in (
-        ("functions/{functionId}", "POST"),
-        ("functions/{functionId}/versions/{versionId}", "POST"),
-        ("status/{requestId}", "GET"),
-    )
-}
-ALL = {**AICR, **PLANS, **KEYS, **SIS, **REGISTRIES, **GPUS, **NVCF, **INVOKE, **NGC}
+ALL = {
+    **AICR, **PLANS, **INSTANCES, **KEYS, **SIS, **REGISTRIES, **GPUS, **ASSETS, **NVCF,
+    **INVOKE, **NVCT, **NGC,
+}  # fmt: skip
 # Answers without an end.
 STREAMS = ("/v1/events",)

@@ -15,6 +15,7 @@ from controlplane.families import KINDS
 from controlplane.loop import Loop, runtime_of
 from controlplane.plan.recover import APPLYING, INTERRUPTED
 from controlplane.reconcile import LEASE
+from controlplane.runtime.process import Process
 from controlplane.runtime.simulated import Simulated
 from controlplane.state.protocol import Event, StoredPlan
 from tests.controlplane.engines import ME, opened
@@ -26,9 +27,13 @@ def engine(tmp_path: Path) -> Iterator[Engine]:
         yield made
 
 
-def test_runtimes() -> None:
+def test_runtimes(tmp_path: Path) -> None:
     assert runtime_of("none") is None
     assert isinstance(runtime_of("simulated"), Simulated)
+    found = runtime_of("process", str(tmp_path), "/images.yaml")
+    assert isinstance(found, Process)
+    assert found.images.path == "/images.yaml"
+    assert not list(tmp_path.iterdir()), "nothing is started before it is needed"
 
 
 def test_without_a_runtime_nobody_holds_a_lease(engine: Engine) -> None:

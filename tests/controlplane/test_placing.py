@@ -139,3 +139,26 @@ def test_offers_are_asked_only_when_something_is_missing() -> None:
     before = [placed("one", 2)]
     found = placing.place(reader, "b", [Wanted("s", asked(), 1)], before, never)
     assert without(found[0], ["instances"]) == without(before[0], ["instances"])
+
+
+def test_what_became_of_placements() -> None:
+    names = [("0.0", "RUNNING"), ("0.3", "RUNNING"), ("0.4", "RUNNING"), ("1.0", "STARTING")]
+    status = {
+        "gpuSpecificationIds": ["s", "t"],
+        "placements": [placed("one", 2), placed("one", 1, "t"), placed("two", 2)],
+        "instances": [{"name": n, "state": s} for n, s in names],
+    }
+    found = [(s.placed["clusterId"], s.active, s.pending) for s in placing.shares(status)]
+    assert found == [("id-one", 2, 0), ("id-one", 0, 1), ("id-two", 1, 1)]
+
+
+@pytest.mark.parametrize(("states", "active"), [((), 0), (("STARTING",), 0), (("RUNNING",), 1)])
+def test_a_task_is_placed_without_a_number(states: tuple[str, ...], active: int) -> None:
+    alone = without(placed("one", 1), ["gpuSpecificationId", "instances"])
+    instances = [{"name": f"{i}", "state": s} for i, s in enumerate(states)]
+    (found,) = placing.shares({"placements": [alone], "instances": instances})
+    assert (found.active, found.pending) == (active, 1 - active)
+
+
+def test_nothing_is_placed() -> None:
+    assert list(placing.shares({"status": "QUEUED"})) == []

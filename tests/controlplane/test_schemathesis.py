@@ -32,7 +32,9 @@ OPERATIONS = [
     for method in methods
     if path not in STREAMS
 ]
-_NVCF = (*scopes.ADMIN, "list_cluster_groups", "queue_details", "authorize_clients")
+_NVCF = (
+    *scopes.ADMIN, "list_cluster_groups", "queue_details", "authorize_clients", "invoke_function",
+)  # fmt: skip
 # What vendors' paths want, by prefix; the others take the credential of this host.
 TOKENS = {
     ("/v1/accounts", "/v1/si", "/v1/nvca"): (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
 from typing import Any
 from uuid import uuid4
 
@@ -18,10 +19,12 @@ class Ending:
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         started = False
 
-        async def watched(message: Any) -> None:
+        # Hands on what `send` returns: to await it in a coroutine of its own would cost one more.
+        def watched(message: Any) -> Awaitable[None]:
             nonlocal started
             started = True
-            await send(message)
+            sent: Awaitable[None] = send(message)
+            return sent
 
         try:
             await self._app(scope, receive, watched)

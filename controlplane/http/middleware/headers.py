@@ -6,10 +6,10 @@ response object would have to look at each of them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Mapping
 from typing import Any
 
-from controlplane.http.encoded import KEY
+from controlplane.http.encoded import KEY, LINES, Pair, lines
 
 _POLICY = b"content-security-policy"
 _STANDARD = [
@@ -26,19 +26,32 @@ class Headers:
 
     def __init__(self, app: Any, pages: Mapping[str, str]) -> None:
         self._app = app
-        self._pages = {path: [(_POLICY, policy.encode())] for path, policy in pages.items()}
-        self._standard = [*_STANDARD, *_NOTHING]
+        self._pages = {
+            path: _both([*_STANDARD, (_POLICY, policy.encode())]) for path, policy in pages.items()
+        }
+        self._standard = _both([*_STANDARD, *_NOTHING])
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        policy = self._pages.get(scope["path"])
-        more: Iterable[Any] = self._standard if policy is None else [*_STANDARD, *policy]
+        more, encoded = self._pages.get(scope["path"], self._standard)
+        take = scope.get("extensions", {}).get(LINES)
 
-        async def send_with(message: Any) -> None:
+        # Hands on what `send` returns: to await it in a coroutine of its own would cost one more.
+        def send_with(message: Any) -> Awaitable[None]:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], *scope.get(KEY, ()), *more]
-            await send(message)
+                own = scope.get(KEY, ())
+                if take is None:
+                    message["headers"] = [*message["headers"], *own, *more]
+                else:
+                    take(lines(own) + encoded)
+            sent: Awaitable[None] = send(message)
+            return sent
 
         await self._app(scope, receive, send_with)
+
+
+def _both(pairs: list[Pair]) -> tuple[list[Pair], bytes]:
+    """Headers for servers that want them one by one, and for those that take lines."""
+    return pairs, lines(pairs)

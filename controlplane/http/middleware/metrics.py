@@ -20,14 +20,13 @@ class Measure:
     async def process_request(self, req: Request, resp: Response) -> None:
         req.context.started = time.perf_counter()
         if req.path not in PROBES:
-            self._metrics.in_flight.inc()
+            self._metrics.begin()
 
     async def process_response(
         self, req: Request, resp: Response, resource: Any, req_succeeded: bool
     ) -> None:
         if req.path in PROBES:
             return
-        self._metrics.in_flight.dec()
         elapsed = time.perf_counter() - req.context.started
         path = req.uri_template or UNKNOWN
         self._metrics.count(req.method, path, resp.status_code, elapsed)

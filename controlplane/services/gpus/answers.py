@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from controlplane.clusters import Cluster, Group, InstanceType
+from controlplane.services.gpus.usage import Bounds, Used
 
 Answer = dict[str, Any]
 
@@ -45,3 +46,28 @@ def _cluster(cluster: Cluster) -> Answer:
 def supported(found: Iterable[Group]) -> list[Answer]:
     """Every GPU of every group, as a bare list."""
     return [{"gpu": gpu.name, "backend": group.name} for group in found for gpu in group.gpus]
+
+
+def used(found: Iterable[Used]) -> Answer:
+    """What deployments use, at least and at most, with where they could be."""
+    return {"gpus": [_used(u) for u in found]}
+
+
+def _used(u: Used) -> Answer:
+    placements = [{**_located(cluster), **_bounds(of)} for cluster, of in u.clusters]
+    return {"gpu": u.gpu, "instanceType": u.type, **_bounds(u.total), "placements": placements}
+
+
+def _located(cluster: Cluster) -> Answer:
+    return {
+        "clusterId": cluster.id,
+        "cluster": cluster.name,
+        "clusterGroupId": cluster.group_id,
+        "clusterGroup": cluster.group,
+        "cloudProvider": cluster.provider,
+        "region": cluster.region,
+    }
+
+
+def _bounds(of: Bounds) -> Answer:
+    return {"currentMaxUsage": of.most, "currentMinUsage": of.least}

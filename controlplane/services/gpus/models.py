@@ -40,4 +40,27 @@ class SupportedGpu(BaseModel):
     backend: str
 
 
-SCHEMAS: tuple[type[BaseModel], ...] = (ClusterGroupsAnswer, SupportedGpu)
+class GpuPlacement(BaseModel):
+    clusterId: str
+    cluster: str
+    clusterGroupId: str
+    clusterGroup: str
+    cloudProvider: str
+    region: str
+    currentMaxUsage: int
+    currentMinUsage: int
+
+
+class GpuUsage(BaseModel):
+    gpu: str
+    instanceType: str
+    currentMaxUsage: int
+    currentMinUsage: int
+    placements: list[GpuPlacement]
+
+
+class GpuUsageAnswer(BaseModel):
+    gpus: list[GpuUsage]
+
+
+SCHEMAS: tuple[type[BaseModel], ...] = (ClusterGroupsAnswer, SupportedGpu, GpuUsageAnswer)

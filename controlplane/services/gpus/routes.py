@@ -17,10 +17,11 @@ from controlplane.http import bodies
 from controlplane.http.openapi import Route
 from controlplane.http.problem_json import REFUSALS
 from controlplane.http.problems import Refused
-from controlplane.services.gpus import answers
+from controlplane.services.gpus import answers, usage
 from controlplane.state.protocol import Reader
 
 LIST, DEPLOY = "list_cluster_groups", "register_function"
+USAGE = f"{ADMIN_PREFIX}deploy_function"
 
 # Falcon names parameters as the path does.
 # ruff: noqa: N803
@@ -31,6 +32,7 @@ def routes(engine: Engine, credentials: Knows) -> tuple[Route, ...]:
     return (
         Route("/v2/nvcf/clusterGroups", groups, **_GROUPS),
         Route("/v2/nvcf/accounts/{ncaId}/clusterGroups", groups, **_GROUPS_OF_ACCOUNT),
+        Route("/v2/nvcf/accounts/{ncaId}/usage/gpus", Usage(engine, credentials), **_USAGE),
         Route("/v2/nvcf/supportedGpus", SupportedGpus(engine, credentials), **_SUPPORTED),
     )
 
@@ -66,6 +68,22 @@ class SupportedGpus:
         _say(resp, answers.supported(found))
 
 
+class Usage:
+    """How many instances an account's deployments have at least and at most, by instance type."""
+
+    def __init__(self, engine: Engine, credentials: Knows) -> None:
+        self._engine, self._credentials = engine, credentials
+
+    async def on_get(self, req: Request, resp: Response, ncaId: str) -> None:
+        await guard.require(req, self._credentials, USAGE)
+
+        def used(reader: Reader) -> list[usage.Used]:
+            _check(reader, ncaId)
+            return usage.of_account(reader, ncaId)
+
+        _say(resp, answers.used(await self._engine.read(used)))
+
+
 def _say(resp: Response, body: Any) -> None:
     resp.content_type = falcon.MEDIA_JSON
     resp.data = bodies.compact(body)
@@ -74,14 +92,16 @@ def _say(resp: Response, body: Any) -> None:
 # --------------------------------------------------------------------------- OpenAPI
 
 
-def _route(summary: str, schema: dict[str, Any], *parameters: str) -> dict[str, Any]:
+def _route(
+    summary: str, schema: dict[str, Any], *parameters: str, deprecated: bool = True
+) -> dict[str, Any]:
     ok = {"description": "OK.", "content": {"application/json": {"schema": schema}}}
     listed = [
         {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
         for name in parameters
     ]
     operation = {
-        "deprecated": True,
+        "deprecated": deprecated,
         "security": [{"bearer": []}],
         "parameters": listed,
         "responses": {**REFUSALS, "200": ok},
@@ -92,6 +112,12 @@ def _route(summary: str, schema: dict[str, Any], *parameters: str) -> dict[str, 
 _ALL = {"$ref": "#/components/schemas/ClusterGroupsAnswer"}
 _GROUPS = _route("Cluster groups to deploy to, with their GPUs", _ALL)
 _GROUPS_OF_ACCOUNT = _route("Cluster groups of any account", _ALL, "ncaId")
+_USAGE = _route(
+    "How many instances of each instance type an account's deployments have",
+    {"$ref": "#/components/schemas/GpuUsageAnswer"},
+    "ncaId",
+    deprecated=False,
+)
 _SUPPORTED = _route(
     "GPUs to deploy to",
     {"type": "array", "items": {"$ref": "#/components/schemas/SupportedGpu"}},

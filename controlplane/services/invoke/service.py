@@ -79,8 +79,7 @@ class Front:
         exchange = Exchange(receive, Wrapper(send) if wrapped else send)
         asked = requests.asked(scope, new())
         id_ = asked.id
-        in_flight = self._of.metrics.in_flight
-        in_flight.inc()
+        self._of.metrics.begin()
         try:
             await self._answer(scope, target, asked, exchange)
         except Problem as e:
@@ -96,7 +95,6 @@ class Front:
                 await exchange.refuse(errors.internal(), answers.marks(id_, 500))
         finally:
             exchange.end()
-            in_flight.dec()
             self._note(scope, target, exchange, id_, time.perf_counter() - began)
 
     async def _answer(

@@ -41,7 +41,8 @@ _KEY = "/keys/{keyId}/type/CLUSTER_SERVICE_KEY"
 
 
 def _sis(of: Context) -> sis.Context:
-    return sis.Context(of.engine, Auth(of.engine, of.gateway, keys=True), discovers=True)
+    auth = Auth(of.engine, of.gateway, keys=True)
+    return sis.Context(of.engine, auth, of.operator, discovers=True)
 
 
 def managed(of: Context) -> Iterator[tuple[str, Route]]:
@@ -60,14 +61,19 @@ class Versions(sis.Versions):
     async def on_get(self, req: Request, resp: Response, ncaId: str) -> None:
         await self._auth.manager(req)
         agent = {"version": __version__, "operatorVersion": __version__}
-        self._say(resp, {**answers.versions(), "nvcaVersions": [agent]})
+        self._say(resp, {"nvcaVersions": [agent], **answers.versions(self._operator.versions)})
+
+
+# Instance types that have room, and all of them.
+_TYPES = {"deployments/available/instanceTypes": True, "deployments/instanceTypes": False}
 
 
 def gpus(of: Context) -> Iterator[tuple[str, Route]]:
     """Instance types by GPU, under the paths of several generations of clients."""
     types = next(q for q in reads.QUESTIONS if q.path == "instanceTypes")
     question = types._replace(scope=_SCOPE, answer=lambda rows: _stripped(types.answer(rows)))
-    for path in ("deployments/available/instanceTypes", "deployments/instanceTypes"):
+    for path, capacity in _TYPES.items():
+        question = question._replace(capacity=capacity)
         route = Route(_ACCOUNT, sis.Offered(_sis(of), question), **sis_spec.offered(types.summary))
         yield f"/ngc/nvcf/{path}", route
 

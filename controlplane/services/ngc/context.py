@@ -7,6 +7,7 @@ from typing import NamedTuple
 from controlplane.access.credentials import Credentials
 from controlplane.engine import Engine
 from controlplane.services.ngc.orgs import Gateway, Orgs
+from controlplane.services.sis.routes import Operator
 
 
 class Context(NamedTuple):
@@ -14,3 +15,4 @@ class Context(NamedTuple):
     credentials: Credentials
     gateway: Gateway
     orgs: Orgs
+    operator: Operator

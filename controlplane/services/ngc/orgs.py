@@ -21,6 +21,13 @@ class Orgs(NamedTuple):
 
     credentials: Credentials
     first: str = ""
+    # The service that keys must be for.
+    namespace: str = NVCF
+
+    @property
+    def of_tasks(self) -> Orgs:
+        """The same where keys are for tasks."""
+        return self._replace(namespace=NVCT)
 
     def of(self, account: str) -> str:
         """The name of an account as an org."""
@@ -38,7 +45,8 @@ class Orgs(NamedTuple):
 
     async def member(self, req: Request, org: str) -> Caller:
         """Whoever asks, of this org. Raises Refused: 401, 403, 404."""
-        caller = _of_account(await self.credentials.caller(guard.bearer(req)))
+        found = await self.credentials.caller(guard.bearer(req), self.namespace)
+        caller = _of_account(found)
         self.check(caller, org)
         return caller
 

@@ -4,6 +4,7 @@ and the little that is only asked there."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 from falcon.asgi import Request
 
@@ -18,23 +19,37 @@ from controlplane.services.ngc.models import SCHEMAS
 from controlplane.services.ngc.orgs import Gateway, Orgs
 from controlplane.services.ngc.spec import DIALECT, PREFIXES
 from controlplane.services.nvcf import service as nvcf
-from controlplane.vendor.routes import Context as Functions
+from controlplane.services.nvct import service as nvct
+from controlplane.services.sis.routes import Operator
+from controlplane.vendor.routes import Context as Vendor
 
 BASE = "/v2/nvcf"
 # About other accounts: not for orgs.
 _CROSSING = f"{BASE}/accounts"
 
 
+class Set(NamedTuple):
+    """What the settings say: what the first account is called, unless by its id, and what SIS's
+    operator decided."""
+
+    org: str = ""
+    operator: Operator = Operator()
+
+
 def service(
-    credentials: Credentials, functions: Functions, routes: Iterable[Route], org: str
+    credentials: Credentials,
+    functions: Vendor,
+    tasks: Vendor,
+    routes: Iterable[Route],
+    set_: Set,
 ) -> Service:
-    """`routes` are those of registries; `org` is what the first account is called, unless by its
-    id."""
-    orgs = Orgs(credentials, org)
-    context = Context(functions.engine, credentials, Gateway(credentials), orgs)
+    """`routes` are those of registries."""
+    orgs = Orgs(credentials, set_.org)
+    context = Context(functions.engine, credentials, Gateway(credentials), orgs, set_.operator)
     everything = (
         *identity.routes(orgs),
         *aliases.both(orgs, _of_nvcf(context, functions, routes)),
+        *aliases.both(orgs.of_tasks, _of_nvct(tasks)),
         *aliases.both(orgs, clusters.managed(context)),
         *aliases.both(orgs, clusters.gpus(context)),
         *aliases.both(orgs, clusters.gpus(context), "/v3"),
@@ -50,13 +65,18 @@ def service(
 
 
 def _of_nvcf(
-    context: Context, functions: Functions, routes: Iterable[Route]
+    context: Context, functions: Vendor, routes: Iterable[Route]
 ) -> Iterator[tuple[str, Route]]:
     for route in nvcf.hosted(functions):
         yield route.path, route
     for route in (*routes, *gpus.routes(context.engine, context.gateway)):
         if not route.path.startswith(_CROSSING):
             yield route.path.removeprefix("/v2"), route
+
+
+def _of_nvct(tasks: Vendor) -> Iterator[tuple[str, Route]]:
+    for route in nvct.hosted(tasks):
+        yield route.path, route
 
 
 def _keys(context: Context) -> Iterator[Route]:

@@ -7,13 +7,14 @@ from typing import Any
 
 from controlplane.access.kinds import ACCOUNTS, CLIENTS
 from controlplane.address import NAME_PATTERN
+from controlplane.assets import ASSETS
 from controlplane.changes import Changes
 from controlplane.registries import CREDENTIALS
 from controlplane.services.nvcf import answers, checks, compile, errors  # noqa: A004
 from controlplane.services.nvcf.lookups import FUNCTIONS
 from controlplane.state.protocol import Reader, Resource
 from controlplane.vendor.calls import Answer, Call
-from controlplane.vendor.lookups import TELEMETRIES, account_of, by_account
+from controlplane.vendor.lookups import TASKS, TELEMETRIES, account_of, by_account
 from controlplane.vendor.scalars import MAX_INT
 
 _NAME = re.compile(NAME_PATTERN.removesuffix("$"))
@@ -62,7 +63,7 @@ def delete(changes: Changes, call: Call) -> Answer:
     """Raises InvalidRequest while something belongs to it."""
     name = call.ids["ncaId"]
     found = checks.account(changes.tx, name)
-    for kind in (FUNCTIONS, TELEMETRIES, CREDENTIALS):
+    for kind in (FUNCTIONS, TASKS, TELEMETRIES, CREDENTIALS, ASSETS):
         if changes.tx.find(kind, by_account(name)):
             raise errors.bad(f"Account '{name}' still has {kind}")
     changes.delete(found)

@@ -9,25 +9,23 @@ from controlplane.access import times
 from controlplane.kinds import Spec
 from controlplane.services.nvcf.lookups import FUNCTIONS
 from controlplane.state.protocol import Resource
-from controlplane.vendor.lookups import TELEMETRY_FIELDS, account_of
+from controlplane.vendor.answers import ORDERS, Order, ordered, put
+from controlplane.vendor.lookups import account_of
 
 Answer = dict[str, Any]
 HEALTH_URI, HEALTH_PORT, HEALTH_TIMEOUT = "/v2/health/ready", 8000, "PT10S"
 # What instances run that have models and nothing of their own to run them.
 TRITON = "tritonserver --model-repository=/config/models --http-port=8000"
 
-# Nested objects in the order of their fields; what is not named is as it is.
-_Order = Mapping[str, Any]
-_LLM_CONFIG: _Order = dict.fromkeys(("uris", "tokenRateLimit", "tokenizer", "routingMethod"))
-_ORDERS: Mapping[str, _Order] = {
+_LLM_CONFIG: Order = dict.fromkeys(("uris", "tokenRateLimit", "tokenizer", "routingMethod"))
+_ORDERS: Mapping[str, Order] = {
+    **ORDERS,
     "health": dict.fromkeys(("protocol", "uri", "port", "timeout", "expectedStatusCode")),
     "models": {**dict.fromkeys(("name", "version", "uri")), "llmConfig": _LLM_CONFIG},
-    "resources": dict.fromkeys(("name", "version", "uri")),
     "rateLimit": dict.fromkeys(
         ("rateLimit", "exemptedNcaIds", "perNcaIdRate", "syncCheck", "perUserRate")
     ),
     "llmInvocationConfig": {"priority": dict.fromkeys(("defaultPriority", "perAccountPriority"))},
-    "telemetries": dict.fromkeys(TELEMETRY_FIELDS),
     "autoscalingConfiguration": {
         name: {
             **dict.fromkeys(("metric", "factor", "threshold")),
@@ -35,25 +33,13 @@ _ORDERS: Mapping[str, _Order] = {
         }
         for name in ("scaleUpDetails", "scaleDownDetails")
     },
-    "helmValidationPolicy": {
-        "name": None,
-        "extraKubernetesTypes": dict.fromkeys(("group", "version", "kind")),
-    },
 }
-
-
-def _ordered(value: Any, order: _Order | None) -> Any:
-    if order is None:
-        return value
-    if isinstance(value, list):
-        return [_ordered(v, order) for v in value]
-    return {k: _ordered(value[k], below) for k, below in order.items() if k in value}
 
 
 def health(spec: Spec) -> Answer:
     """How instances are checked: as said, or the defaults of contract 4.2."""
     if "health" in spec:
-        return dict(_ordered(spec["health"], _ORDERS["health"]))
+        return dict(ordered(spec["health"], _ORDERS["health"]))
     return {
         "protocol": "gRPC" if spec["inferenceUrl"] == "/grpc" else "HTTP",
         "uri": spec.get("healthUri") or HEALTH_URI,
@@ -115,9 +101,7 @@ def function(
 
 
 def _put(body: Answer, spec: Spec, *names: str) -> None:
-    for name in names:
-        if name in spec:
-            body[name] = _ordered(spec[name], _ORDERS.get(name))
+    put(body, spec, _ORDERS, *names)
 
 
 _INSTANCE_STATES = {"RUNNING": "ACTIVE", "STARTING": "STARTING", "ERRORED": "ERRORED"}
@@ -171,7 +155,7 @@ def deployment(r: Resource) -> Answer:
         "functionStatus": "INACTIVE" if status.get("draining") else status["status"],
     }
     if status.get("healthInfo"):
-        body["healthInfo"] = [_ordered(h, _HEALTH_INFO) for h in status["healthInfo"]]
+        body["healthInfo"] = [ordered(h, _HEALTH_INFO) for h in status["healthInfo"]]
     pairs = zip(status["gpuSpecificationIds"], spec["deploymentSpecifications"], strict=True)
     body["deploymentSpecifications"] = [gpu_specification(*pair) for pair in pairs]
     body["createdAt"] = status["createdAt"]

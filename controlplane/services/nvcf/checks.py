@@ -24,13 +24,15 @@ groups_for = shared.groups_for
 telemetry_name = shared.telemetry_name
 
 
-def function(reader: Reader, spec: Spec, address: str, *, new: bool) -> None:
+def function(
+    reader: Reader, spec: Spec, address: str, *, new: bool, mode: str = registries.THROW
+) -> None:
     """A version that is to be, on its own and beside the others of its function."""
     if not new:
         return
     limit(reader, spec)
     telemetries(reader, spec)
-    pullable(reader, spec)
+    pullable(reader, spec, mode)
     sibling = spec.get("versionOf")
     if sibling is not None:
         found = reader.get(f"{FUNCTIONS}.{sibling}")

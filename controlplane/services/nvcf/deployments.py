@@ -72,8 +72,8 @@ def create(changes: Changes, call: Call) -> Answer:
     function = _function(tx, call)
     spec = compile.deployment(answers.name_of(function), call.body.deploymentSpecifications)
     address, uid = f"{DEPLOYMENTS}.{call.ids['functionVersionId']}", str(uuid4())
-    made = Making(address, uid, spec, {}, {}, tx.now, tx)
-    status = deployment_status(made, call.registry_check, _fresh_ids(spec))
+    made = Making(address, uid, spec, {}, {}, tx.now, tx, registry_check=call.registry_check)
+    status = deployment_status(made, _fresh_ids(spec))
     return {"deployment": answers.deployment(changes.create(address, spec, status, uid=uid))}
 
 

@@ -34,5 +34,10 @@ def no_queue(function: str) -> NotFound:
     return NotFound(f"Queue of function '{function}' not found: it is likely not deployed")
 
 
+def no_asset(asset: str, account: str = "") -> NotFound:
+    within = f" in account '{account}'" if account else ""
+    return NotFound(f"Asset id '{asset}': Not found{within}")
+
+
 def public(function: str) -> InvalidRequest:
     return InvalidRequest(f"Function id '{function}': not allowed for a public function")

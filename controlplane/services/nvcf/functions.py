@@ -18,9 +18,9 @@ from controlplane.services.nvcf.lifecycle import INACTIVE
 from controlplane.services.nvcf.lookups import EVERYBODY, FUNCTIONS, parties
 from controlplane.services.nvcf.models import CreateFunctionRequest, UpdateFunctionRequest
 from controlplane.state.protocol import Json, Reader, Resource
+from controlplane.vendor import checks as shared
 from controlplane.vendor.calls import Answer, Call
-from controlplane.vendor.lookups import TELEMETRY_FIELDS, account_of
-from controlplane.vendor.requests import uuid
+from controlplane.vendor.lookups import account_of
 
 DETAILS = "list_functions_details"
 
@@ -101,7 +101,7 @@ def _create(changes: Changes, call: Call, function: str, siblings: list[Resource
     spec: Json = compile.function(body, call.account, call.vault)
     if not siblings:
         checks.limit(tx, spec)
-    spec = _with_telemetries(tx, spec)
+    spec = shared.with_telemetries(tx, spec)
     found = checks.telemetries(tx, spec)
     checks.pullable(tx, spec, call.registry_check)
     checks.siblings(spec, siblings)
@@ -124,17 +124,6 @@ def _create(changes: Changes, call: Call, function: str, siblings: list[Resource
 
 def _keep_secrets(changes: Changes, call: Call, address: str, body: CreateFunctionRequest) -> None:
     compile.keep(changes.tx, call.vault, address, compile.by_path(body.secrets))
-
-
-def _with_telemetries(reader: Reader, spec: Json) -> Json:
-    """A spec that names resources where the request has ids. Raises Problem 400, or NotFound."""
-    given = spec.get("telemetries")
-    if not given:
-        return spec
-    ids_ = {field: uuid(given[field], field) for field in TELEMETRY_FIELDS if field in given}
-    owner = account_of(spec)
-    named = {field: checks.telemetry_name(reader, owner, id_) for field, id_ in ids_.items()}
-    return {**spec, "telemetries": named}
 
 
 def _inherited(spec: Json, oldest: Json) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from itertools import count, islice
 from typing import Any
 
+from controlplane.access import times
 from controlplane.kinds import Look, Observation, Spec
 from controlplane.runtime.workload import Workload
 from controlplane.services.nvcf import autoscaling, lifecycle, workloads
@@ -51,6 +52,19 @@ def wanted(look: Look) -> Mapping[str, Workload]:
 def drained(look: Look) -> bool:
     """Whether a deployment that ends gracefully has nothing left to answer (5.6)."""
     return bool(look.status.get("draining")) and not any(look.load)
+
+
+def over(look: Look) -> bool:
+    """Whether a deployment is to be deleted: it has drained, or was in error for too long."""
+    return drained(look) or outlived(look.status, look.now)
+
+
+def outlived(status: Spec, now: float) -> bool:
+    """Whether the state of a deployment has been what it is for longer than it is kept."""
+    if status.get("status") not in lifecycle.KEPT:
+        return False
+    changed = times.parse(status["lastUpdatedAt"]).timestamp()
+    return lifecycle.outlived(status["status"], now - changed)
 
 
 def _alive(status: Spec, index: int) -> dict[int, str]:

@@ -6,17 +6,15 @@ of its deployment, which the deployment's own changes write there: reading a fun
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
-from uuid import UUID
 
 from controlplane import clusters, placing, registries
 from controlplane.access import times
 from controlplane.access.kinds import ACCOUNTS
 from controlplane.changes import Changes, observe
 from controlplane.kinds import Kind, Kinds, Lookup, Making, Spec, table
-from controlplane.registries import THROW
 from controlplane.services.nvcf import checks, instances, lifecycle
 from controlplane.services.nvcf.deployment_models import DeploymentSpec
 from controlplane.services.nvcf.extra_models import TelemetrySpec
@@ -33,6 +31,7 @@ from controlplane.services.nvcf.lookups import (
 )
 from controlplane.services.nvcf.models import FunctionSpec
 from controlplane.state.protocol import Actor, Reader, Resource, Transaction
+from controlplane.vendor.ids import derived
 from controlplane.vendor.lookups import (
     TELEMETRIES,
     TELEMETRY_FIELDS,
@@ -41,13 +40,6 @@ from controlplane.vendor.lookups import (
     by_telemetry,
     by_telemetry_id,
 )
-
-
-def derived(uid: str, what: str) -> str:
-    """An id that follows from the uid of a resource, since a status may not depend on chance."""
-    digest = hashlib.sha256(f"{uid} {what}".encode()).digest()
-    return str(UUID(bytes=digest[:16], version=4))
-
 
 # --------------------------------------------------------------------------- functions
 
@@ -67,7 +59,8 @@ def _function_lookups(spec: Spec, status: Spec) -> Iterable[Lookup]:
 def function_status(making: Making) -> Spec:
     """A new version of a new function, or of the one that `versionOf` or what it replaces says."""
     before = making.before
-    checks.function(making.reader, making.spec, making.address, new=not before)
+    mode = making.registry_check
+    checks.function(making.reader, making.spec, making.address, new=not before, mode=mode)
     telemetries = checks.telemetries(making.reader, making.spec)
     if before:
         kept = {k: v for k, v in before.items() if k != "telemetries"}
@@ -115,9 +108,10 @@ def _deployment_lookups(spec: Spec, status: Spec) -> Iterable[Lookup]:
         yield from clusters.placed(status)
 
 
-def deployment_status(making: Making, mode: str = THROW, ids: Iterable[str] = ()) -> Spec:
+def deployment_status(making: Making, ids: Iterable[str] = ()) -> Spec:
     """What a deployment is known by, and where it is; it begins as its minimums say. `ids` are
     those of its GPU specifications, where they do not follow from its own."""
+    mode = making.registry_check
     found = checks.deployment(making.reader, making.spec, new=not making.before, mode=mode)
     status = _deployed(making, found.function, ids)
     fitting = placing.fitting(
@@ -167,9 +161,24 @@ def _deployed(making: Making, function: Resource, given: Iterable[str]) -> dict[
     }
 
 
+def _replace(tx: Transaction, kinds: Kinds, deployment: Resource) -> None:
+    """Place as many instances as there are; those that are placed stay where they are."""
+    spec, status = deployment.spec or {}, deployment.status
+    function = tx.get(f"{FUNCTIONS}.{spec['function']}")
+    if function is None or status["status"] in (ERROR, INACTIVE):
+        return
+    offers = partial(checks.groups_for, tx, function.spec or {})
+    found = placed(tx, spec, status, offers)
+    if found != status:
+        observe(tx, kinds, deployment, found)
+
+
 def _after_deployment(tx: Transaction, kinds: Kinds, deployment: Resource, there: bool) -> None:
-    """Put the state of a deployment on its function."""
+    """Put the state of a deployment on its function, and what runs beyond its minimum on clusters:
+    how much that is only the reconciler knows."""
     spec = deployment.spec or {}
+    if there and "gpuSpecificationIds" in deployment.status:
+        _replace(tx, kinds, deployment)
     found = tx.get(f"{FUNCTIONS}.{spec.get('function')}")
     if found is None or not found.status:
         return
@@ -233,7 +242,7 @@ KINDS = table(
         status=deployment_status,
         scale=instances.scaled,
         instances=instances.wanted,
-        over=instances.drained,
+        over=instances.over,
         observed=instances.observed,
         after=_after_deployment,
     ),

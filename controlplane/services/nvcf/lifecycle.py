@@ -78,6 +78,15 @@ TRANSITIONS: Mapping[str, Mapping[str, str]] = {
 }
 
 
+# In these a deployment is kept for so long, in seconds, and then cleaned to INACTIVE (5.7).
+KEPT: Mapping[str, float] = {ERROR: 7 * 24 * 3600.0}
+
+
+def outlived(state: str, age: float) -> bool:
+    """Whether a deployment that last changed `age` seconds ago is to be cleaned."""
+    return state in KEPT and age > KEPT[state]
+
+
 def after(state: str, seen: list[Seen]) -> str:
     """The state after what was seen."""
     return TRANSITIONS[state].get(condition(seen), state)

@@ -12,6 +12,7 @@ from controlplane.services.nvcf.lookups import FUNCTIONS
 from controlplane.state.protocol import Reader, Resource
 from controlplane.vendor.calls import Answer, Call
 from controlplane.vendor.lookups import (
+    TASKS,
     TELEMETRIES,
     account_of,
     by_account,
@@ -67,7 +68,7 @@ def create(changes: Changes, call: Call) -> Answer:
 def delete(changes: Changes, call: Call) -> Answer:
     found = owned(changes.tx, call)
     name = found.address.removeprefix(f"{TELEMETRIES}.")
-    if changes.tx.find(FUNCTIONS, by_telemetry(name)):
-        raise errors.bad("The telemetry is in use by functions")
+    if any(changes.tx.find(kind, by_telemetry(name)) for kind in (FUNCTIONS, TASKS)):
+        raise errors.bad("The telemetry is in use by functions or tasks")
     changes.delete(found)
     return None

@@ -70,10 +70,10 @@ def _gpu(gpu: Mapping[str, Any]) -> Answer:
     return {"name": gpu["name"], "capacity": gpu["capacity"], "instanceTypes": types}
 
 
-def versions() -> Answer:
-    """What can be registered here. (Versions of the agent are what the operator has of it.)"""
+def versions(known: Mapping[str, Any]) -> Answer:
+    """What can be registered here: what the operator says, and always regions and sources."""
     return {
-        "attributes": list(rules.ATTRIBUTES),
+        **known,
         "clusterRegions": list(rules.REGIONS),
         "clusterSources": list(rules.SOURCES),
     }

@@ -61,6 +61,10 @@ def no_cluster(cluster_id: str) -> Refused:
     return Refused(404, f"Cluster with clusterId {cluster_id} not found")
 
 
+def switched_off() -> Refused:
+    return Refused(404, "Keys of clusters are not replaced here")
+
+
 def name_taken(name: str) -> Refused:
     return bad(f"Cluster with clusterName {name} already exists")
 

@@ -57,11 +57,11 @@ def usage(req: Request) -> str:
     return found
 
 
-def asked(req: Request) -> Filter:
-    """Raises Problem."""
+def asked(req: Request, *, capacity: bool = True) -> Filter:
+    """What is asked for; `capacity`: where nothing is said, only what has room. Raises Problem."""
     wanted = {name: frozenset(requests.words(req, name)) for name in _ABOUT}
-    capacity = requests.flag(req, "capacityValidation", default=True)
-    return Filter(usage(req), capacity, {k: v for k, v in wanted.items() if v})
+    room = requests.flag(req, "capacityValidation", default=capacity)
+    return Filter(usage(req), room, {k: v for k, v in wanted.items() if v})
 
 
 def rows(reader: Reader, account: str, filter_: Filter) -> list[Row]:
@@ -135,6 +135,8 @@ class Question(NamedTuple):
     scope: str
     summary: str
     answer: Callable[[list[Row]], dict[str, Any]]
+    # Whether what has no room is left out, unless asked for.
+    capacity: bool = True
 
 
 QUESTIONS = (

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import partial
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from falcon.asgi import Request, Response
@@ -16,6 +18,7 @@ from controlplane.http import bodies
 from controlplane.http.openapi import Route
 from controlplane.services.sis import (
     answers,
+    errors,
     jwks,
     lifecycle,
     reads,
@@ -36,11 +39,20 @@ _AVAILABILITY = reads.Question(
 _TWICE = ("/v1/accounts/{ncaId}", "/v1/si/accounts/{ncaId}")
 
 
+class Operator(NamedTuple):
+    """What the operator decided: whether keys of clusters may be replaced, and what is known of
+    versions of the agent (contract 10.5)."""
+
+    rotates: bool = True
+    versions: Mapping[str, Any] = MappingProxyType({})
+
+
 class Context(NamedTuple):
     """What the routes work with."""
 
     engine: Engine
     auth: Auth
+    operator: Operator = Operator()
     # Clusters of which nothing is said about GPUs find theirs themselves.
     discovers: bool = False
 
@@ -84,7 +96,7 @@ class _Resource:
     """What all of these have."""
 
     def __init__(self, of: Context) -> None:
-        self._engine, self._auth, self._discovers = of
+        self._engine, self._auth, self._operator, self._discovers = of
 
     async def _body(self, req: Request) -> requests.Body:
         """The body about a cluster."""
@@ -155,7 +167,7 @@ class OneCluster(_Resource):
 class Versions(_Resource):
     async def on_get(self, req: Request, resp: Response, ncaId: str) -> None:
         await self._auth.manager(req)
-        self._say(resp, answers.versions())
+        self._say(resp, answers.versions(self._operator.versions))
 
 
 # --------------------------------------------------------------------------- agents
@@ -164,6 +176,8 @@ class Versions(_Resource):
 class Keys(_Resource):
     async def on_put(self, req: Request, resp: Response, clusterId: str) -> None:
         actor = await self._auth.either(req, clusterId)
+        if not self._operator.rotates:
+            raise errors.switched_off()
         given = await requests.body(req)
         wanted = await asyncio.to_thread(requests.keys, given)
         await self._engine.change(actor, lambda c: work.rotate(c, clusterId, wanted))
@@ -235,7 +249,7 @@ class Offered(_Resource):
 
     async def on_get(self, req: Request, resp: Response, ncaId: str) -> None:
         await self._auth.manager(req, self._question.scope)
-        filter_ = reads.asked(req)
+        filter_ = reads.asked(req, capacity=self._question.capacity)
         found = await self._engine.read(partial(reads.rows, account=ncaId, filter_=filter_))
         self._say(resp, self._question.answer(found))
 

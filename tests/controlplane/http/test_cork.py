@@ -53,3 +53,22 @@ def test_large_ones_go_by_themselves_and_in_order() -> None:
 
 def test_everything_else_is_the_transports() -> None:
     assert Corked(Wire(), None).get_extra_info("peername") == "peername"  # type: ignore[arg-type]
+
+
+def test_lines_stand_below_the_status_of_the_next_head_only() -> None:
+    wire = Wire()
+
+    async def play() -> None:
+        corked = Corked(wire, asyncio.get_running_loop())
+        corked.add_lines(b"a: 1\r\nb: 2\r\n")
+        corked.write(b"HTTP/1.1 200 OK\r\nc: 3\r\n\r\n")
+        corked.write(b"body\r\n")
+        corked.flush()
+        corked.write(b"HTTP/1.1 200 OK\r\n\r\n")
+        corked.close()
+
+    asyncio.run(play())
+    assert wire.log == [
+        b"HTTP/1.1 200 OK\r\na: 1\r\nb: 2\r\nc: 3\r\n\r\nbody\r\n",
+        b"HTTP/1.1 200 OK\r\n\r\n",
+    ]

@@ -38,11 +38,17 @@ GOOD = [
     ("AICR_TRUST_LOOPBACK", "on", "trust_loopback", True),
     ("AICR_ALLOWED_HOSTS", "A.example,[::1]", "allowed_hosts", ("a.example", "[::1]")),
     ("AICR_MAX_BODY_BYTES", "1000", "max_body", 1000),
+    ("AICR_JWKS_ROTATION", "OFF", "key_rotation", False),
+    ("AICR_CLUSTER_VERSIONS", ' {"a": [1]} ', "cluster_versions", {"a": [1]}),
+    ("AICR_MAX_ASSET_BYTES", "1000", "max_asset", 1000),
     ("AICR_CACHE_BYTES", "1", "cache_bytes", 1),
     ("AICR_DATA", "/data", "data", "/data"),
     ("AICR_HOME", " /home ", "home", "/home"),
     ("AICR_STATE", "postgresql://h/d", "state", "postgresql://h/d"),
     ("AICR_RUNTIME", "Simulated", "runtime", "simulated"),
+    ("AICR_RUNTIME", "process", "runtime", "process"),
+    ("AICR_IMAGES", " /images.yaml ", "images", "/images.yaml"),
+    ("AICR_RESULTS", " s3://b/p ", "results", "s3://b/p"),
     ("AICR_CLUSTER_GPUS", "H100=8, L40S=4", "cluster_gpus", {"H100": 8, "L40S": 4}),
     ("AICR_CLUSTER_GPUS", "Off", "cluster_gpus", {}),
     ("AICR_REGISTRY_CHECK", "LOG", "registry_check", "log"),
@@ -85,6 +91,9 @@ BAD = [
     ("AICR_TRUSTED_PROXIES", "10.0.0.0/33"),
     ("AICR_TRUSTED_PROXIES", "proxy.example"),
     ("AICR_MAX_BODY_BYTES", "-5"),
+    ("AICR_JWKS_ROTATION", "perhaps"),
+    ("AICR_CLUSTER_VERSIONS", "[]"),
+    ("AICR_CLUSTER_VERSIONS", "{"),
     ("AICR_CACHE_BYTES", "all"),
 ]
 
@@ -127,3 +136,8 @@ def test_no_address_is_not_every_address(host: str) -> None:
             from_environment({"HOST": host}, {})
     else:
         assert from_environment({"HOST": "[::1]"}, {}).host == "::1"
+
+
+def test_an_object_of_a_file_is_an_object() -> None:
+    found = from_environment({}, {"aicr_cluster_versions": {"nvcaVersions": [{"version": "1"}]}})
+    assert found.cluster_versions == {"nvcaVersions": [{"version": "1"}]}

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from controlplane.runtime.protocol import FAILED, RUNNING, STARTING, Health, Instance
+from aicr.errors import NotFound
+from controlplane.runtime.protocol import FAILED, RUNNING, STARTING, Health, Instance, Shown
 from controlplane.runtime.simulated import Simulated
 
 ONE = Instance("uid/stack/1", "aicr.clusters.a", "stack", "1")
@@ -29,7 +30,8 @@ def test_at_once(clock: Any) -> None:
     runtime.start(ONE, {}, {})
     assert runtime.health(ONE.id) == Health(RUNNING)
     assert runtime.list() == [ONE]
-    assert list(runtime.logs(ONE.id)) == ["uid/stack/1: simulated, nothing runs"]
+    assert [line.text for line in runtime.logs(ONE.id)] == ["uid/stack/1: simulated, nothing runs"]
+    assert runtime.look() == (Shown(ONE, Health(RUNNING), "simulated"),)
 
 
 def test_a_while_later(clock: Any) -> None:
@@ -45,7 +47,9 @@ def test_a_while_later(clock: Any) -> None:
 def test_what_is_not_there(clock: Any) -> None:
     runtime = Simulated(clock=clock)
     assert runtime.health("x") == Health(FAILED, "it does not run")
-    assert runtime.list() == list(runtime.logs("x")) == []
+    assert runtime.list() == []
+    with pytest.raises(NotFound):
+        list(runtime.logs("x"))
     runtime.stop("x")
 
 

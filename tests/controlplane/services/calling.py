@@ -15,6 +15,7 @@ ACCOUNT = "nvcf-default"
 EVERYTHING = (
     {"type": "account-functions", "id": "*"},
     {"type": "authorized-functions", "id": "*"},
+    {"type": "account-tasks", "id": "*"},
 )
 
 
@@ -25,16 +26,16 @@ class Vendor(Api):
         """A token with these scopes."""
         return str(self.program.credentials.tokens.issue(client, scopes).value)
 
-    def key(self, *scopes: str, resources: Any = EVERYTHING) -> str:
-        """An API key with these scopes, for these resources."""
+    def key(self, *scopes: str, resources: Any = EVERYTHING, of: Any = FUNCTIONS) -> str:
+        """An API key of a service with these scopes, for these resources."""
         until = (datetime.now(UTC) + timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
-        policy = {"aud": FUNCTIONS.id, "scopes": list(scopes), "resources": resources}
+        policy = {"aud": of.id, "scopes": list(scopes), "resources": resources}
         body = {"description": "a key", "expires_at": until}
         owner = f"{uuid4()}@nvcf-api.local"
         answer = self.simulate_post(
             "/v1/keys",
             json={**body, "authorizations": {"policies": [policy]}},
-            headers={"Key-Issuer-Id": FUNCTIONS.id, "Key-Owner-Id": owner},
+            headers={"Key-Issuer-Id": of.id, "Key-Owner-Id": owner},
         )
         assert answer.status_code == 200, answer.text
         return str(answer.json["value"])

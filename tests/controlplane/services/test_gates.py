@@ -28,7 +28,7 @@ def test_a_key_that_does_not_count_is_refused(api: Api) -> None:
 def test_whoever_is_known_learns_that_there_is_no_such_path(api: Api) -> None:
     minted = api.simulate_post("/v1/admin/keys")
     bearer = {"Authorization": f"Bearer {minted.json['value']}"}
-    answer = api.simulate_get("/v1/nvct/tasks", headers=bearer)
+    answer = api.simulate_get("/v1/nvct/no/such/path", headers=bearer)
     assert answer.status_code == 404
     assert answer.headers["content-type"] == "application/problem+json"
 

@@ -16,6 +16,7 @@ from controlplane.state import sql
 from controlplane.state.protocol import (
     Actor,
     Lease,
+    Line,
     Remembered,
     Resource,
     Secret,
@@ -50,6 +51,94 @@ def batched(store: SqlStore, *works: Any) -> list[Any]:
     gate.set()
     held.result()
     return [f.exception() or f.result() for f in futures]
+
+
+def line(position: int, address: str = "test.things.a", **data: Any) -> Line:
+    return Line(address, position, "2026-01-01T00:00:00Z", data)
+
+
+class TestPages:
+    def test_resources_come_by_lookup_in_order_of_address(self, store: SqlStore) -> None:
+        names = [f"test.things.{n:03}" for n in range(30)]
+        put(store, *(thing(n) for n in reversed(names)), lookups=(RED,))
+        put(store, thing("test.things.0005"), lookups=(BLUE,))
+        seen, after = [], ""
+        while found := store.read(lambda r, a=after: r.page("test.things", RED, a, 7)):
+            seen += [r.address for r in found]
+            after = seen[-1]
+        assert seen == names
+        assert store.read(lambda r: r.page("test.others", RED, "", 7)) == []
+        assert store.read(lambda r: r.page("test.things", RED, "a\0", 7)) == []
+        within = store.write(
+            lambda tx: [r.address for r in tx.page("test.things", RED, names[3], 2)]
+        )
+        assert within == names[4:6]
+
+    def test_a_page_is_read_from_where_it_begins(self, store: SqlStore) -> None:
+        """The index alone finds and orders it, however far on it is."""
+        if not store.is_sqlite:
+            return
+        statement = "SELECT r.* FROM resources r JOIN lookups l ON l.address = r.address WHERE l.kind = 'a' AND l.field = 'b' AND l.value = 'c' AND l.address > 'd' ORDER BY l.address LIMIT 3"
+        plan = " ".join(
+            str(row[-1])
+            for row in raw(store._url.removeprefix("sqlite:///"), f"EXPLAIN QUERY PLAN {statement}")
+        )
+        assert "lookups_by_value (kind=? AND field=? AND value=? AND address>?)" in plan
+        assert "TEMP B-TREE" not in plan
+
+
+class TestLines:
+    def test_they_are_read_in_order_after_a_position(self, store: SqlStore) -> None:
+        put(store, thing("test.things.a"), thing("test.things.b"))
+        store.write(lambda tx: [tx.put_line(line(n, n=n)) for n in (3, 1, 2, 4)])
+        store.write(lambda tx: tx.put_line(line(1, "test.things.b")))
+        assert [n.data for n in store.read(lambda r: r.lines("test.things.a", 1, 2))] == [
+            {"n": 2},
+            {"n": 3},
+        ]
+        store.write(lambda tx: tx.put_line(line(2, n="again")))
+        assert store.read(lambda r: r.lines("test.things.a", 1, 1))[0].data == {"n": "again"}
+
+    def test_they_go_with_their_resource(self, store: SqlStore) -> None:
+        put(store, thing("test.things.a"), thing("test.things.b"))
+        store.write(
+            lambda tx: [tx.put_line(line(1, a)) for a in ("test.things.a", "test.things.b")]
+        )
+        store.write(lambda tx: tx.purge("test.things.a"))
+        assert store.read(lambda r: r.lines("test.things.a", 0, 9)) == []
+        assert len(store.read(lambda r: r.lines("test.things.b", 0, 9))) == 1
+
+    def test_a_transaction_sees_its_own_and_those_before_it(self, store: SqlStore) -> None:
+        store.write(lambda tx: tx.put_line(line(1, n=1)))
+
+        def numbers(tx: Transaction) -> list[Any]:
+            return [n.data["n"] for n in tx.lines("test.things.a", 0, 9)]
+
+        def first(tx: Transaction) -> list[Any]:
+            tx.put_line(line(2, n=2))
+            return numbers(tx)
+
+        def second(tx: Transaction) -> list[Any]:
+            seen = numbers(tx)
+            tx.purge("test.things.a")
+            tx.put_line(line(1, n="new"))
+            return [seen, numbers(tx)]
+
+        def third(tx: Transaction) -> list[Any]:
+            tx.put_line(line(3, n=3))
+            return numbers(tx)
+
+        def failing(tx: Transaction) -> None:
+            tx.purge("test.things.a")
+            raise ValueError
+
+        found = batched(store, first, second, failing, third)
+        assert found[:2] == [[1, 2], [[1, 2], ["new"]]]
+        assert found[3] == ["new", 3]
+        assert [n.data["n"] for n in store.read(lambda r: r.lines("test.things.a", 0, 9))] == [
+            "new",
+            3,
+        ]
 
 
 class TestMeta:

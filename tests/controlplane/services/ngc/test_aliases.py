@@ -147,6 +147,21 @@ def test_clusters(ngc: Ngc) -> None:
     assert no.json["error"] == problem(no, 404)["detail"]
 
 
+def test_what_is_full_is_listed_but_not_available(ngc: Ngc) -> None:
+    below, image = f"{O}/nvcf/deployments", "samples.aicr.local/echo:1"
+    f = {"name": "full", "inferenceUrl": "/", "containerImage": image}
+    f = ngc.good("POST", f"{O}/nvcf/functions", f)["function"]
+    gpu = {"gpu": "H100", "instanceType": "NCP.GPU.H100_8x", "minInstances": 1, "maxInstances": 1}
+    path = f"{below}/functions/{f['id']}/versions/{f['versionId']}"
+    ngc.good("POST", path, {"deploymentSpecifications": [gpu]})
+    types = f"/v3/orgs/{ORG}/ngc/nvcf/deployments"
+    assert ngc.good("GET", f"{types}/available/instanceTypes") == {}
+    every = ngc.good("GET", f"{types}/instanceTypes")["H100"]
+    assert {t["availableCapacity"] for t in every} == {0}
+    ngc.good("DELETE", path)
+    assert ngc.good("GET", f"{types}/available/instanceTypes")["H100"]
+
+
 def test_a_cluster_with_its_key(ngc: Ngc) -> None:
     agent = ngc.good("GET", f"{O}/sis/clusterVersions")["nvcaVersions"][0]["version"]
     wanted = {"clusterName": "edge", "clusterGroupName": "edge", "ncaId": ACCOUNT}

@@ -68,7 +68,7 @@ def test_the_catalog_is_not_known(ngc: Vendor) -> None:
 
 
 def test_what_is_not_there(ngc: Vendor) -> None:
-    path = "/v2/orgs/acme/nvct/tasks"
+    path = "/v2/orgs/acme/nvct/no/such/path"
     problem(ngc.call("GET", path), 401)
     problem(ngc.call("GET", path, ngc.token()), 404)
 

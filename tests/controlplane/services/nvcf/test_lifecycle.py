@@ -92,3 +92,10 @@ def test_scaling(
 )
 def test_the_first_state(minimums: list[int], state: str) -> None:
     assert life.first(minimums) == state
+
+
+@pytest.mark.parametrize("state", life.STATES)
+def test_only_errors_are_cleaned_and_only_after_a_week(state: str) -> None:
+    week = 7 * 86400.0
+    assert not life.outlived(state, week)
+    assert life.outlived(state, week + 1) is (state == "ERROR")

@@ -10,6 +10,7 @@ import pytest
 from controlplane import clusters
 from controlplane.access import times
 from controlplane.clusters import Placement
+from controlplane.queue.protocol import Load
 from controlplane.reconcile import Reconciler
 from controlplane.runtime.simulated import Simulated
 from tests.controlplane.services.calling import ACCOUNT
@@ -183,6 +184,30 @@ def test_what_runs_and_what_failed(nvcf: Nvcf, edge: Edge) -> None:
     assert (status(), edge.counts()) == (None, [])
     reconciler.end()
     nvcf.good("DELETE", deployed(f))
+
+
+def test_what_runs_beyond_the_minimum_is_placed_too(nvcf: Nvcf, edge: Edge) -> None:
+    f = nvcf.create()
+    d = nvcf.deploy(f, **TYPE, minInstances=0, maxInstances=3)
+    loads: dict[str, Load] = {}
+    clock = [1000.0]
+    runtime = Simulated(0.0)
+    reconciler = Reconciler(nvcf.engine, runtime, lambda: loads, lambda: clock[0])
+    reconciler.run()
+    assert edge.counts() == []
+    loads[f"nvcf.deployments.{f['versionId']}"] = Load(waiting=1)
+    reconciler.run()
+    assert edge.counts() == [len(runtime.list())] == [1]
+    fault(edge.ask("DELETE", f"{CLUSTERS}/{edge.id}"), 409, "active instances")
+    spec = d["deploymentSpecifications"][0]["gpuSpecificationId"]
+    path = f"{BASE}/deployments/{d['deploymentId']}/gpu-specifications/{spec}"
+    nvcf.good("PATCH", path, {"minInstances": 3})
+    reconciler.run()
+    assert edge.counts() == [len(runtime.list())] == [3]
+    nvcf.good("DELETE", deployed(f))
+    reconciler.run()
+    reconciler.end()
+    assert (edge.counts(), runtime.list()) == ([], [])
 
 
 def test_a_plan_places_anew_what_no_longer_fits(nvcf: Nvcf, edge: Edge) -> None:

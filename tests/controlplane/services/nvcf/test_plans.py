@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -236,3 +237,17 @@ def test_without_clusters_nothing_is_deployed(nvcf: Nvcf, monkeypatch: pytest.Mo
     wanted = {"nvcf.functions.x": body(), "nvcf.deployments.x": {"function": "x", **specs()}}
     with pytest.raises(InvalidRequest, match="No cluster groups for account 'nvcf-default'"):
         nvcf.apply(wanted)
+
+
+def test_what_cannot_be_pulled_is_only_logged_where_that_is_said(
+    own_cache: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = Nvcf(home=str(tmp_path), registry_check="log")
+    deployment = {"function": "x", "deploymentSpecifications": [gpu()]}
+    desired = {
+        "nvcf.functions.x": body(containerImage="x.example.com/a:1"),
+        "nvcf.deployments.x": deployment,
+    }
+    assert len(made.apply(desired)) == 2
+    assert capsys.readouterr().err.count("Unsupported registry hostname x.example.com") == 2
+    made.close()

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
 
-from controlplane.reconcile import Reconciler
+from controlplane.reconcile import LEASE, Reconciler
 from controlplane.runtime.simulated import Simulated
+from controlplane.state import leases
+from controlplane.state.protocol import Actor
 from tests.controlplane.services.nvcf.conftest import BASE, Nvcf, at, deployed
 
 
@@ -121,3 +124,65 @@ def test_minimum_zero_needs_nothing(nvcf: Nvcf, runtime: Simulated, turn: Any) -
     turn()
     assert (nvcf.get(f)["status"], ids(runtime, d)) == ("ACTIVE", [])
     nvcf.good("DELETE", at(f))
+
+
+DAY = 24 * 3600.0
+
+
+@pytest.fixture
+def broken(nvcf: Nvcf, runtime: Simulated, turn: Any) -> Any:
+    """A function whose deployment is in error."""
+    f = nvcf.create()
+    d = nvcf.deploy(f, minInstances=1)
+    turn()
+    for id_ in ids(runtime, d):
+        runtime.fail(id_, "no")
+    turn()
+    assert nvcf.get(f)["status"] == "ERROR"
+    return f
+
+
+def later(nvcf: Nvcf, runtime: Simulated, days: float) -> None:
+    """A pass after so many days."""
+    reconciler = Reconciler(nvcf.engine, runtime, clock=lambda: time.time() + days * DAY)
+    reconciler.run()
+    reconciler.end()
+
+
+def test_what_was_in_error_for_a_week_is_cleaned(
+    nvcf: Nvcf, runtime: Simulated, turn: Any, broken: Any
+) -> None:
+    end(nvcf)
+    later(nvcf, runtime, 6.99)
+    assert nvcf.get(broken)["status"] == "ERROR"
+    later(nvcf, runtime, 7.01)
+    assert nvcf.get(broken)["status"] == "INACTIVE"
+    assert nvcf.ask("GET", deployed(broken)).status_code == 404
+    assert nvcf.deploy(broken)["functionStatus"] == "ACTIVE"
+    later(nvcf, runtime, 99)
+    assert nvcf.get(broken)["status"] == "ACTIVE"
+    nvcf.good("DELETE", deployed(broken))
+
+
+def test_what_is_protected_is_not_cleaned(
+    nvcf: Nvcf, runtime: Simulated, turn: Any, broken: Any
+) -> None:
+    end(nvcf)
+    protect(nvcf, broken, protected=True)
+    later(nvcf, runtime, 99)
+    assert nvcf.get(broken)["status"] == "ERROR"
+    protect(nvcf, broken, protected=False)
+    nvcf.good("DELETE", deployed(broken))
+
+
+def protect(nvcf: Nvcf, f: Any, *, protected: bool) -> None:
+    def put(changes: Any) -> None:
+        found = changes.tx.get(f"nvcf.deployments.{f['versionId']}")
+        changes.put(found._replace(protected=protected), "updated")
+
+    nvcf.engine.change_now(Actor("me"), put)
+
+
+def end(nvcf: Nvcf) -> None:
+    """Nobody reconciles."""
+    nvcf.engine.store.write(lambda tx: leases.release(tx, tx.lease(LEASE)))

@@ -1,0 +1,1 @@
+"""What runs, for whoever may read the state: instances and their logs."""

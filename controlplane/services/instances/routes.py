@@ -1,0 +1,156 @@
+"""The routes of instances and their logs."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from itertools import islice
+from typing import Any, NamedTuple
+
+import falcon
+from falcon.asgi import Request, Response, SSEvent
+
+from aicr import jsonio
+from aicr.errors import InvalidRequest, NotFound
+from controlplane.access import guard
+from controlplane.access.credentials import Credentials
+from controlplane.http.lifecycle import Lifecycle
+from controlplane.http.openapi import Route
+from controlplane.http.problems import Refused
+from controlplane.runtime.protocol import Line, Runtime, Shown
+from controlplane.services.instances import spec
+
+SCOPE = "state:read"
+# Lines that are read and sent at a time.
+_AT_ONCE = 1000
+# A follower is asked for its right so often, and then told that somebody is still here.
+_HEARTBEAT_SECONDS = 15.0
+# How long a server that ends waits for them.
+_LOOK_SECONDS = 0.5
+_MAX_TAIL = 10_000_000
+_FLAGS = {"true": True, "false": False}
+
+
+class Context(NamedTuple):
+    """What the routes work with; no runtime, and nothing runs."""
+
+    runtime: Runtime | None
+    credentials: Credentials
+    lifecycle: Lifecycle
+
+
+def routes(context: Context) -> tuple[Route, ...]:
+    return (
+        Route("/v1/instances", Instances(context), **spec.INSTANCES),
+        Route("/v1/instances/{id}/logs", Logs(context), **spec.LOGS),
+    )
+
+
+class Instances:
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    async def on_get(self, req: Request, resp: Response) -> None:
+        runtime = self._context.runtime
+        await guard.require(req, self._context.credentials, SCOPE)
+        found = () if runtime is None else await asyncio.to_thread(runtime.look)
+        resp.content_type = falcon.MEDIA_JSON
+        resp.data = jsonio.line({"instances": [_shown(s) for s in sorted(found)]})
+        resp.set_header("Cache-Control", "no-store")
+
+
+class Logs:
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    async def on_get(self, req: Request, resp: Response, id: str) -> None:  # noqa: A002
+        context = self._context
+        await guard.require(req, context.credentials, SCOPE)
+        tail, follow = _tail(req), _flag(req, "follow")
+        known = id.replace("~", "/")
+        if context.runtime is None:
+            raise NotFound("nothing runs here: AICR_RUNTIME says what runs instances")
+        resp.set_header("Cache-Control", "no-store")
+        if not follow:
+            written = await asyncio.to_thread(context.runtime.logs, known, tail)
+            resp.content_type = "text/plain; charset=utf-8"
+            resp.stream = _batches(written)
+            return
+
+        async def allowed() -> bool:
+            try:
+                await guard.require(req, context.credentials, SCOPE)
+            except Refused:
+                return False
+            return True
+
+        lines = context.runtime.follow(known, tail)
+        resp.sse = _events(lines, context.lifecycle, allowed)
+
+
+async def _batches(lines: Iterator[Line]) -> AsyncIterator[bytes]:
+    while batch := await asyncio.to_thread(lambda: list(islice(lines, _AT_ONCE))):
+        yield "".join(f"{line.text}\n" for line in batch).encode("utf-8", "replace")
+
+
+async def _events(
+    lines: AsyncIterator[Line], lifecycle: Lifecycle, allowed: Callable[[], Awaitable[bool]]
+) -> AsyncIterator[SSEvent]:
+    """Lines as events until there are no more, the reader may not read them any longer, or the
+    server ends."""
+    asked = time.monotonic()
+    coming: asyncio.Future[Line] = asyncio.ensure_future(_next(lines))
+    try:
+        while not lifecycle.reason:
+            await asyncio.wait([coming], timeout=_LOOK_SECONDS)
+            if time.monotonic() - asked >= _HEARTBEAT_SECONDS:
+                asked = time.monotonic()
+                if not await allowed():
+                    return
+                yield SSEvent(comment="still here")
+            if not coming.done():
+                continue
+            try:
+                line = coming.result()
+            except StopAsyncIteration:
+                return
+            yield SSEvent(json=line._asdict())
+            coming = asyncio.ensure_future(_next(lines))
+    finally:
+        coming.cancel()
+
+
+async def _next(lines: AsyncIterator[Line]) -> Line:
+    return await anext(lines)
+
+
+def _shown(shown: Shown) -> dict[str, Any]:
+    instance, health = shown.instance, shown.health
+    return {
+        "id": instance.id,
+        "address": instance.address,
+        "name": instance.name,
+        "state": health.state,
+        "reason": health.reason,
+        "endpoint": health.endpoint,
+        "isolation": shown.isolation,
+        "startedAt": shown.started,
+        "exit": health.exit,
+    }
+
+
+def _tail(req: Request) -> int | None:
+    text = req.get_param("tail")
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdigit()) or not int(text) <= _MAX_TAIL:
+        raise InvalidRequest(f"tail must be a whole number up to {_MAX_TAIL}")
+    return int(text)
+
+
+def _flag(req: Request, name: str) -> bool:
+    text = req.get_param(name) or "false"
+    if text not in _FLAGS:
+        raise InvalidRequest(f"{name} must be true or false")
+    return _FLAGS[text]

@@ -1,0 +1,111 @@
+"""How command lines are isolated; programs stand in for bubblewrap and podman."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from aicr.errors import Unavailable
+from controlplane.runner import isolation
+from controlplane.runner.isolation import BUBBLEWRAP, NONE, PODMAN, Place, started
+
+PLACE = Place("/home/x/.aicr", "/home/x/.aicr/run/instances/a", 4711, True)
+RUN: dict[str, Any] = {
+    "image": "docker.io/acme/echo:1",
+    "command": ["serve", "--port={port}"],
+    "env": {"URL": "http://127.0.0.1:{port}", "MODE": "of the image"},
+    "isolation": "",
+    "port": 8000,
+}
+
+
+@pytest.fixture(autouse=True)
+def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("AICR_SOMETHING", "of the server")
+    isolation.missing_bubblewrap.cache_clear()
+    yield tmp_path
+    isolation.missing_bubblewrap.cache_clear()
+
+
+def program(path: Path, name: str, status: int = 0) -> None:
+    (path / name).write_text(f"#!/bin/sh\necho not permitted >&2\nexit {status}\n")
+    (path / name).chmod(0o700)
+
+
+def test_without_anything_it_is_none() -> None:
+    found = started(RUN, {"MODE": "of the function"}, PLACE)
+    assert found.isolation == NONE
+    assert found.command == ["serve", "--port=4711"]
+    assert found.environment["URL"] == "http://127.0.0.1:4711"
+    assert found.environment["MODE"] == "of the function"
+    assert found.environment["PORT"] == "4711"
+    assert found.environment["NVCF_SECRETS_PATH"] == f"{PLACE.directory}/secrets.json"
+    assert "AICR_SOMETHING" not in found.environment
+
+
+def test_without_port_and_secrets() -> None:
+    found = started(RUN, {}, PLACE._replace(port=0, secrets=False))
+    assert found.command == ["serve", "--port={port}"]
+    assert not {"PORT", "NVCF_SECRETS_PATH"} & set(found.environment)
+
+
+def test_bubblewrap_where_it_works(path: Path) -> None:
+    program(path, "bwrap")
+    found = started(RUN, {}, PLACE)
+    assert found.isolation == BUBBLEWRAP
+    assert found.command[:3] == ["bwrap", "--die-with-parent", "--unshare-all"]
+    assert found.command[found.command.index("--") + 1 :] == ["serve", "--port=4711"]
+    line = " ".join(found.command)
+    assert f"--tmpfs {PLACE.home}" in line, "the server's keys are not to be seen"
+    assert f"--ro-bind {PLACE.directory}/secrets.json /var/secrets/secrets.json" in line
+    assert line.index(f"--tmpfs {PLACE.home}") < line.index(f"--bind {PLACE.directory}/work")
+    assert found.environment["NVCF_SECRETS_PATH"] == "/var/secrets/secrets.json"
+
+
+def test_what_a_command_needs_is_shown(path: Path) -> None:
+    program(path, "bwrap")
+    script = path / "script.py"
+    script.touch()
+    found = started({**RUN, "command": [sys.executable, str(script)]}, {}, PLACE)
+    line = " ".join(found.command)
+    hidden = str(script).startswith("/tmp/")
+    assert (f"--ro-bind {script} {script}" in line) is hidden
+    assert started({**RUN, "isolation": NONE}, {}, PLACE).isolation == NONE
+
+
+def test_bubblewrap_that_may_not_is_as_if_it_were_not_there(path: Path) -> None:
+    program(path, "bwrap", 1)
+    assert started(RUN, {}, PLACE).isolation == NONE
+    with pytest.raises(Unavailable, match="bwrap does not run here: not permitted"):
+        started({**RUN, "isolation": BUBBLEWRAP}, {}, PLACE)
+
+
+@pytest.mark.parametrize(("kind", "word"), [(BUBBLEWRAP, "install bubblewrap"), (PODMAN, "podman")])
+def test_what_is_asked_for_and_not_there(kind: str, word: str) -> None:
+    with pytest.raises(Unavailable, match=word):
+        started({**RUN, "isolation": kind}, {}, PLACE)
+
+
+def test_podman_runs_the_image_itself(path: Path) -> None:
+    program(path, "podman")
+    given = {"MODE": "of the function", "GREETING": "nobody's business", "PATH": "/inside"}
+    found = started({**RUN, "isolation": PODMAN, "command": []}, given, PLACE)
+    line = " ".join(found.command)
+    assert line.startswith("podman run --rm --runtime runc --name aicr-")
+    assert line.endswith(" docker.io/acme/echo:1")
+    assert "-p 127.0.0.1:4711:8000" in line
+    assert f"-v {PLACE.directory}/secrets.json:/var/secrets/secrets.json:ro" in line
+    assert "nobody's business" not in line
+    assert "-e GREETING" in line
+    assert "-e PATH=/inside" in line
+    assert found.environment["GREETING"] == "nobody's business"
+    assert found.environment["PATH"] == os.environ["PATH"]
+    assert found.environment["PORT"] == "8000"
+    assert found.after[:2] == ["podman", "rm"]
+    assert found.after[-1] in found.command
