@@ -14,7 +14,12 @@ _HEALTH = (b"/health", b"/v2/health/ready")
 # Bodies up to this are looked into for a delay; larger ones go back as they come.
 _WHOLE = 64 * 1024
 _HEAD = 64 * 1024
-_REASONS = {200: b"OK", 400: b"Bad Request", 431: b"Request Header Fields Too Large"}
+_REASONS = {
+    200: b"OK",
+    400: b"Bad Request",
+    404: b"Not Found",
+    431: b"Request Header Fields Too Large",
+}
 
 
 def head(status: int, kind: bytes, length: int | None, *, close: bool) -> bytes:
@@ -88,6 +93,7 @@ class Echo(asyncio.Protocol):
         if len(words) != 3 or not words[2].startswith(b"HTTP/1."):
             self._refuse(400)
             return False
+        self._method = words[0]
         self._path, self._close = words[1].partition(b"?")[0], words[2] == b"HTTP/1.0"
         try:
             self._fields(lines)
@@ -176,6 +182,9 @@ class Echo(asyncio.Protocol):
         body = bytes(self._body)
         if self._path in _HEALTH:
             self._sent(head(200, b"text/plain", 2, close=self._close) + b"ok")
+            return True
+        if self._method == b"GET":  # there is nothing to echo
+            self._sent(head(404, b"text/plain", 0, close=self._close))
             return True
         answer = head(200, self._kind, len(body), close=self._close) + body
         seconds = delay(self._kind, body)

@@ -331,7 +331,9 @@ def test_old_clients_say_poll_seconds_with_an_underscore(
     connection.request(
         "POST", f"{PEXEC}/{echo['id']}", slow(1.5), {**headers, "Content-Type": JSON}
     )
-    assert connection.getresponse().status == 202
+    answer = connection.getresponse()
+    assert (answer.status, answer.read()) == (202, b"")
+    connection.close()
 
 
 @pytest.mark.parametrize("size", [5 * 1024 * 1024, 12 * 1024 * 1024 + 7])
@@ -364,6 +366,7 @@ def test_events_come_as_they_are_said(served: Served) -> None:
     assert answer.read1(6) == b"data:a"
     assert time.monotonic() - began < 0.25
     assert answer.read() == b"data:b"
+    connection.close()
 
 
 def test_a_function_that_hangs_up_is_one_error(served: Served) -> None:
