@@ -278,7 +278,9 @@ def test_where_nobody_comes_the_answer_is_504_and_nothing_is_delivered_later(
     assert served.poll(answer.id).status == 404
     speaks, got, _ = raw(lambda _: OK)
     endpoint = served.listen(speaks)
-    served.on_loop(lambda: served.broker.offer(function["door"], "late", endpoint, 1))
+    served.on_loop(
+        lambda: served.broker.offer(function["door"], f"{function['door']}/0", endpoint, 1)
+    )
     assert served.invoke(function).status == 200
     assert len(got) == 1
 
@@ -415,7 +417,9 @@ def test_where_nobody_listens_another_place_is_asked_for(served: Served) -> None
         asking = threading.Thread(target=lambda: answers.append(served.invoke(function, b"x")))
         asking.start()
         alive = served.listen()
-        served.on_loop(lambda: served.broker.offer(function["door"], "alive", alive, 9))
+        served.on_loop(
+            lambda: served.broker.offer(function["door"], f"{function['door']}/0", alive, 9)
+        )
         served.on_loop(lambda: served.broker.withdraw(function["versionId"]))
         asking.join(20)
     assert [(a.status, a.body) for a in answers] == [(200, b"x")]
@@ -448,7 +452,9 @@ def test_who_goes_away_while_waiting_is_never_delivered(served: Served) -> None:
     _until(lambda: waiting() == 0)
     speaks, got, _ = raw(lambda _: OK)
     endpoint = served.listen(speaks)
-    served.on_loop(lambda: served.broker.offer(function["door"], "i", endpoint, 1))
+    served.on_loop(
+        lambda: served.broker.offer(function["door"], f"{function['door']}/0", endpoint, 1)
+    )
     assert served.invoke(function).status == 200
     assert len(got) == 1
 
@@ -552,6 +558,8 @@ def test_a_body_that_nobody_can_take_yet_is_not_late(
     asking.join(1.0)
     assert asking.is_alive()
     endpoint = served.listen()
-    served.on_loop(lambda: served.broker.offer(function["door"], "i", endpoint, 1))
+    served.on_loop(
+        lambda: served.broker.offer(function["door"], f"{function['door']}/0", endpoint, 1)
+    )
     asking.join(20)
     assert [(a.status, len(a.body)) for a in answers] == [(200, len(data))]
