@@ -6,10 +6,12 @@ A message that cannot be trusted gets one 400 with a JSON body, and the connecti
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
 
 import httptools
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from controlplane.http import problems
@@ -24,10 +26,24 @@ _HEADERS = (
 
 # More than any request to any of our APIs has before its body.
 MAX_HEAD_BYTES = 64 * 1024
-# For a whole message, from the connection or its first byte to its last.
+# For a whole message, from the connection or its first byte to its last; for one that is streamed
+# from one part that was waited for to the next, without the time in which nobody reads.
 MESSAGE_SECONDS = 60
 # Bodies below these paths are files, which have as long as the URLs that lead there are good.
 FILES, FILE_SECONDS = (b"/v2/nvcf/asset-content/",), 3600
+
+
+class _Flow(FlowControl):
+    """Says when reading goes on."""
+
+    def __init__(self, transport: asyncio.Transport, resumed: Callable[[], None]) -> None:
+        super().__init__(transport)
+        self._told = resumed
+
+    def resume_reading(self) -> None:
+        if self.read_paused:
+            self._told()
+        super().resume_reading()
 
 
 class Protocol(HttpToolsProtocol):
@@ -36,11 +52,13 @@ class Protocol(HttpToolsProtocol):
     _in_head = False
     _head = 0  # bytes of a message whose head is not complete
     _deadline: asyncio.TimerHandle | None = None
+    _seconds: float = MESSAGE_SECONDS
 
     def connection_made(self, transport: Any) -> None:
         corked = Corked(transport, self.loop)
         self._extensions = {LINES: corked.add_lines}
         super().connection_made(corked)  # type: ignore[arg-type]
+        self.flow = _Flow(self.transport, self._resumed)
         self._wait()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -100,9 +118,21 @@ class Protocol(HttpToolsProtocol):
             return False
         return self._in_head or bool(cycle.response_started)
 
-    def _wait(self, seconds: float = MESSAGE_SECONDS) -> None:
+    def _wait(self, seconds: float = 0) -> None:
         self._arrived()
-        self._deadline = self.loop.call_later(seconds, self.transport.close)
+        self._seconds = seconds or MESSAGE_SECONDS
+        self._deadline = self.loop.call_later(self._seconds, self._overdue)
+
+    def _overdue(self) -> None:
+        if self.flow.read_paused:
+            self._wait(self._seconds)  # it waits for us
+        else:
+            self.transport.close()
+
+    def _resumed(self) -> None:
+        """Somebody wants the next part of a body."""
+        if self._deadline is not None:
+            self._wait(self._seconds)
 
     def _arrived(self) -> None:
         if self._deadline is not None:

@@ -194,9 +194,7 @@ class Doors:
         return {name: load for name, load in found.items() if load != Load()}
 
     def position(self, request: str) -> Position | None:
-        """The place in line; 0 for a request that holds a seat under its own name."""
-        if request in self._held:
-            return Position(self._instances[self._held[request][1]].door, 0)
+        """The place in line; None for a request that does not wait."""
         door = self._asked.get(request)
         if door is None:
             return None

@@ -59,6 +59,7 @@ class Local:
             "quiet": self._on_quiet,
             "withdrawn": self._on_withdrawn,
             "offered": self._on_offered,
+            "return": self._on_return,
             "settled": lambda message: self.settled(message["request"]),
         }
 
@@ -256,6 +257,14 @@ class Local:
         self._return_idle(self._idle.pop(door, ()))
         self._spare.pop(door, None)
         self.crowded(message["door"])
+
+    def _on_return(self, message: Json) -> None:
+        for seats in self._idle.values():
+            self._return_idle(seats)
+        self._idle.clear()
+        self._spare.clear()
+        if self._client is not None:
+            self._client.tell("returned", round=message["round"])
 
     def _on_quiet(self, message: Json) -> None:
         self._crowds.discard(message["door"])

@@ -67,4 +67,5 @@ class Queue(Protocol):
         """Of every door at which somebody waits or behind which somebody is answered."""
 
     async def position(self, request: str) -> Position | None:
-        """Where a request is; None when it neither waits nor is answered, as far as is known."""
+        """Where a request that waits is; None when it does not. Who is answered is known to whoever
+        answers: a seat outlives its request."""

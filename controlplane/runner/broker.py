@@ -9,11 +9,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from typing import Any
 
 from controlplane.queue.doors import Doors, Ticket
 from controlplane.queue.limits import Windows
 from controlplane.queue.protocol import MAX_WAITING, Limit, Place
 from controlplane.wire import Command, Json, Peer
+
+# For so long a count waits for workers that do not answer.
+PATIENCE_SECONDS = 1.0
 
 
 class Broker:
@@ -25,6 +29,9 @@ class Broker:
         self._peers: set[Peer] = set()
         self._pending: dict[tuple[Peer, str], asyncio.Future[list[str] | None]] = {}
         self._crowds: set[str] = set()
+        # Whom a count still waits for, and who waits for it.
+        self._rounds: dict[int, tuple[set[Peer], asyncio.Future[Any]]] = {}
+        self._round = 0
 
     # What owners of instances say.
 
@@ -61,7 +68,8 @@ class Broker:
             "cancel": self._cancel,
             "give": self._give,
             "count": self._count,
-            "loads": lambda _peer, _message: self._doors.loads(),
+            "loads": self._loads,
+            "returned": self._returned,
             "position": lambda _peer, message: self._doors.position(message["request"]),
             "settled": self._settled,
         }
@@ -72,6 +80,8 @@ class Broker:
         for key in [key for key in self._pending if key[0] is peer]:
             self._pending.pop(key).cancel()
         self._doors.gone(peer)
+        for number in list(self._rounds):
+            self._without(peer, number)
 
     def _hello(self, peer: Peer, message: Json) -> None:
         """A worker, and the seats that it holds: [[seat, door, instance, endpoint], …]. It is told
@@ -113,6 +123,33 @@ class Broker:
 
     def _count(self, _peer: Peer, message: Json) -> bool:
         return self._windows.count(Limit(*limit) for limit in message["limits"])
+
+    def _loads(self, _peer: Peer, _message: Json) -> Any:
+        """What goes on, without the seats that are kept for a next request: those go back first."""
+        loads = self._doors.loads()
+        if not self._peers or not any(load.running for load in loads.values()):
+            return loads
+        loop = asyncio.get_running_loop()
+        self._round += 1
+        self._rounds[self._round] = ({*self._peers}, loop.create_future())
+        self._all("return", round=self._round)
+        loop.call_later(PATIENCE_SECONDS, self._count_up, self._round)
+        return self._rounds[self._round][1]
+
+    def _returned(self, peer: Peer, message: Json) -> None:
+        self._without(peer, message["round"])
+
+    def _without(self, peer: Peer, number: int) -> None:
+        """A peer has returned what it does not need, or is gone."""
+        asked, _ = self._rounds.get(number, (set(), None))
+        asked.discard(peer)
+        if not asked:
+            self._count_up(number)
+
+    def _count_up(self, number: int) -> None:
+        _, answer = self._rounds.pop(number, (None, None))
+        if answer is not None:
+            answer.set_result(self._doors.loads())
 
     def _settled(self, _peer: Peer, message: Json) -> None:
         """There is a result, or there will be none: those who wait for it look."""

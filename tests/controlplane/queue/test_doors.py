@@ -148,7 +148,7 @@ def test_positions() -> None:
         at.enter(name)
     places = {name: at.doors.position(name) for name in ("r1", "r2", "r3", "r4")}
     assert places == {
-        "r1": Position(DOOR, 0),
+        "r1": None,
         "r2": Position(DOOR, 1),
         "r3": Position(DOOR, 2),
         "r4": None,

@@ -51,6 +51,20 @@ def test_a_seat_serves_the_next_request_without_asking(path: Path) -> None:
     run(work())
 
 
+def test_a_seat_that_is_kept_is_no_load(path: Path) -> None:
+    async def work() -> None:
+        async with running(path) as runner, workers(path, 2) as (one, two):
+            runner.broker.offer(DOOR, "i1", ENDPOINT, 2)
+            kept, _used = await one.take(DOOR, "r1"), await one.take(DOOR, "r2")
+            one.give(kept)
+            assert await two.loads() == {DOOR: Load(0, 1)}
+            found = await asyncio.to_thread(loads_at, str(path))
+            assert found == {DOOR: Load(0, 1)}
+            assert runner.broker.running("i1") == 1
+
+    run(work())
+
+
 def test_a_seat_is_not_kept_while_another_worker_waits(path: Path) -> None:
     async def work() -> None:
         async with running(path) as runner, workers(path, 2) as (one, two):

@@ -15,6 +15,7 @@ from uuid import uuid4
 
 import pytest
 
+from controlplane.http import protocol
 from tests.controlplane.services.invoke.conftest import PEXEC, Served
 
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -97,8 +98,8 @@ def test_what_is_finished_cannot_be_polled(served: Served, echo: dict[str, Any])
 
 
 def test_the_function_gets_what_the_client_sent_and_who_it_is(served: Served) -> None:
-    protocol, got, _ = raw(lambda _: OK)
-    function = served.function(served.listen(protocol), inferenceUrl="v1/run?x=1")
+    speaks, got, _ = raw(lambda _: OK)
+    function = served.function(served.listen(speaks), inferenceUrl="v1/run?x=1")
     answer = served.invoke(
         function, b"{}", X_Own="yes", Connection="X-Hop", X_Hop="no",
         NVCF_INVOCATION_REGION="mars", NVCF_REQID="mine",
@@ -158,8 +159,8 @@ def test_direct_invocation_by_host_and_by_header(served: Served, echo: dict[str,
 
 
 def test_direct_invocation_forwards_method_path_and_query_as_they_are(served: Served) -> None:
-    protocol, got, _ = raw(lambda _: OK)
-    function = served.function(served.listen(protocol))
+    speaks, got, _ = raw(lambda _: OK)
+    function = served.function(served.listen(speaks))
     for method in ("GET", "OPTIONS", "DELETE", "PUT"):
         served.call(method, "/a%2Fb//c?x=%20&y", function_id=function["id"])
     lines = [data.split(b"\r\n")[0].decode() for data in got]
@@ -275,9 +276,11 @@ def test_where_nobody_comes_the_answer_is_504_and_nothing_is_delivered_later(
     assert (answer.status, answer.body) == (504, b"")
     assert answer.headers["nvcf-status"] == "errored"
     assert served.poll(answer.id).status == 404
-    protocol, got, _ = raw(lambda _: OK)
-    endpoint = served.listen(protocol)
-    served.on_loop(lambda: served.broker.offer(function["door"], "late", endpoint, 1))
+    speaks, got, _ = raw(lambda _: OK)
+    endpoint = served.listen(speaks)
+    served.on_loop(
+        lambda: served.broker.offer(function["door"], f"{function['door']}/0", endpoint, 1)
+    )
     assert served.invoke(function).status == 200
     assert len(got) == 1
 
@@ -331,7 +334,9 @@ def test_old_clients_say_poll_seconds_with_an_underscore(
     connection.request(
         "POST", f"{PEXEC}/{echo['id']}", slow(1.5), {**headers, "Content-Type": JSON}
     )
-    assert connection.getresponse().status == 202
+    answer = connection.getresponse()
+    assert (answer.status, answer.read()) == (202, b"")
+    connection.close()
 
 
 @pytest.mark.parametrize("size", [5 * 1024 * 1024, 12 * 1024 * 1024 + 7])
@@ -364,14 +369,15 @@ def test_events_come_as_they_are_said(served: Served) -> None:
     assert answer.read1(6) == b"data:a"
     assert time.monotonic() - began < 0.25
     assert answer.read() == b"data:b"
+    connection.close()
 
 
 def test_a_function_that_hangs_up_is_one_error(served: Served) -> None:
     def hang_up(function: Raw) -> None:
         function.transport.close()
 
-    protocol, got, _ = raw(hang_up)
-    function = served.function(served.listen(protocol))
+    speaks, got, _ = raw(hang_up)
+    function = served.function(served.listen(speaks))
     for method in ("POST", "GET"):
         answer = served.call(method, "/", function_id=function["id"])
         assert answer.status == 500
@@ -411,7 +417,9 @@ def test_where_nobody_listens_another_place_is_asked_for(served: Served) -> None
         asking = threading.Thread(target=lambda: answers.append(served.invoke(function, b"x")))
         asking.start()
         alive = served.listen()
-        served.on_loop(lambda: served.broker.offer(function["door"], "alive", alive, 9))
+        served.on_loop(
+            lambda: served.broker.offer(function["door"], f"{function['door']}/0", alive, 9)
+        )
         served.on_loop(lambda: served.broker.withdraw(function["versionId"]))
         asking.join(20)
     assert [(a.status, a.body) for a in answers] == [(200, b"x")]
@@ -442,18 +450,20 @@ def test_who_goes_away_while_waiting_is_never_delivered(served: Served) -> None:
     _until(lambda: waiting() == 1)
     client.close()
     _until(lambda: waiting() == 0)
-    protocol, got, _ = raw(lambda _: OK)
-    endpoint = served.listen(protocol)
-    served.on_loop(lambda: served.broker.offer(function["door"], "i", endpoint, 1))
+    speaks, got, _ = raw(lambda _: OK)
+    endpoint = served.listen(speaks)
+    served.on_loop(
+        lambda: served.broker.offer(function["door"], f"{function['door']}/0", endpoint, 1)
+    )
     assert served.invoke(function).status == 200
     assert len(got) == 1
 
 
 def test_who_goes_away_while_it_runs_ends_it(served: Served) -> None:
     ended = threading.Event()
-    protocol, got, _ = raw(lambda _: None)
+    speaks, got, _ = raw(lambda _: None)
 
-    class Watching(protocol):  # type: ignore[misc,valid-type]
+    class Watching(speaks):  # type: ignore[misc,valid-type]
         def connection_lost(self, exc: Any) -> None:
             ended.set()
 
@@ -535,3 +545,21 @@ def test_metrics_of_functions(served: Served, echo: dict[str, Any]) -> None:
     assert f"aicr_function_request_duration_seconds_count{{{labels}}}" in text
     deployment = echo["door"].rpartition(".")[2]
     assert f'aicr_function_instances{{deployment="{deployment}"}} 1.0' in text
+
+
+def test_a_body_that_nobody_can_take_yet_is_not_late(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(protocol, "MESSAGE_SECONDS", 0.3)
+    function = served.function()
+    data, answers = b"x" * 2_000_000, []
+    asking = threading.Thread(target=lambda: answers.append(served.invoke(function, data)))
+    asking.start()
+    asking.join(1.0)
+    assert asking.is_alive()
+    endpoint = served.listen()
+    served.on_loop(
+        lambda: served.broker.offer(function["door"], f"{function['door']}/0", endpoint, 1)
+    )
+    asking.join(20)
+    assert [(a.status, len(a.body)) for a in answers] == [(200, len(data))]
