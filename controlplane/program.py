@@ -166,7 +166,7 @@ class Program:
         )
         of_nvct = task_context(self.engine, self.credentials, live, mode)
         tasks = task_service(of_nvct)
-        hosted = Set(self.settings.org, operator)
+        hosted = Set(self.settings.org, operator, self.runtime)
         ngc = ngc_service(self.credentials, of_nvcf, of_nvct, registries.routes, hosted)
         instances = instance_service(self.runtime, self.credentials, self.lifecycle)
         vendor = [keys, sis, gpus, registries, assets, nvcf, invocations(), tasks, ngc]
