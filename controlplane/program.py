@@ -29,7 +29,7 @@ from controlplane.local import engine_at
 from controlplane.loop import Loop, runtime_of
 from controlplane.plan.recover import recover
 from controlplane.queue.local import Local, loads_at
-from controlplane.results import sink
+from controlplane.results import Sink, sink
 from controlplane.runtime.images import FILE, ImageMap
 from controlplane.services.aicr.answers import Answers
 from controlplane.services.aicr.models import SCHEMAS
@@ -87,6 +87,7 @@ def prepare(settings: Settings) -> None:
     account, and an end for what a crash left. Raises AicrError."""
     if settings.runtime == "process":
         ImageMap(settings.images or os.path.join(home_of(settings).path, FILE)).check()
+    results_of(settings)
     engine = engine_of(settings)
     try:
         bootstrap.prepare(engine)
@@ -109,6 +110,11 @@ def home_of(settings: Settings) -> Home:
     return Home(settings.home) if settings.home else home()
 
 
+def results_of(settings: Settings) -> Sink:
+    """Where results of tasks go. Raises InvalidRequest."""
+    return sink(settings.results or home_of(settings).results, os.environ)
+
+
 def engine_of(settings: Settings) -> Engine:
     """The engine that settings name. Raises AicrError."""
     return engine_at(home_of(settings), settings.state)
@@ -129,8 +135,7 @@ class Program:
         self.credentials = self._credentials()
         self.runtime = runtime_of(settings.runtime, home_of(settings).path, settings.images)
         socket = home_of(settings).socket
-        results = sink(settings.results or home_of(settings).results, os.environ)
-        reports = {TASKS: Reports(results)}
+        reports = {TASKS: Reports(results_of(settings))}
         self._loop = Loop(self.engine, self.runtime, lambda: loads_at(socket), reports)
         self.tail.listeners.append(self._loop.heard)
         queue = Local(socket)
@@ -166,7 +171,7 @@ class Program:
         )
         of_nvct = task_context(self.engine, self.credentials, live, mode)
         tasks = task_service(of_nvct)
-        hosted = Set(self.settings.org, operator)
+        hosted = Set(self.settings.org, operator, self.runtime)
         ngc = ngc_service(self.credentials, of_nvcf, of_nvct, registries.routes, hosted)
         instances = instance_service(self.runtime, self.credentials, self.lifecycle)
         vendor = [keys, sis, gpus, registries, assets, nvcf, invocations(), tasks, ngc]

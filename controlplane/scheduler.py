@@ -52,6 +52,8 @@ def decide(
     """Who starts, in order. `free` are GPUs by pool; less than none is none."""
     left = {pool: count for pool, count in free.items() if count > 0}
     grants: list[Grant] = []
+    if not left:  # as most often: then nobody need be put in order
+        return grants
     for request in in_order(waiting, now, patience):
         if not left:
             break

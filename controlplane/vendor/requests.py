@@ -85,7 +85,8 @@ def _one(e: Any, name: str) -> str:
     path = _path(e["loc"])
     message = e["msg"]
     if e["type"] == "missing":
-        message = NO_NAME if path == "name" else "must not be null"
+        function = path == "name" and name.startswith("createFunction")
+        message = NO_NAME if function else "must not be null"
     given = None if e["type"] == "missing" else e["input"]
     return f"[object={name}, field={path}, rejected={_shown(given, path)}, message={message}]"
 

@@ -155,6 +155,8 @@ _OF_ORGS = {
     "/nvcf/clusterGroups": ("GET",),
     "/nvcf/supportedGpus": ("GET",),
     "/skyway/instances/functions/{functionId}/versions/{functionVersionId}": ("GET",),
+    "/nvcf/logs/functions/{functionId}/versions/{functionVersionId}": ("POST",),
+    "/nvcf/logs/{jobId}": ("GET",),
     **{f"/sis/{path}": methods for path, methods in _CLUSTERS.items()},
     "/ngc/nvcf/gpu/quota/rules": ("GET",),
 }
@@ -181,6 +183,8 @@ ALIASES: dict[str, tuple[str, ...]] = {
 TASK_ALIASES: dict[str, tuple[str, ...]] = {
     **{f"/v2/{org}/nvct/{path}": methods for org in _ORGS for path, methods in _TASKS.items()},
     **{f"/v2/{org}/skyway/instances/tasks/{{taskId}}": ("GET",) for org in _ORGS},
+    **{f"/v2/{org}/nvct/logs/tasks/{{taskId}}": ("POST",) for org in _ORGS},
+    **{f"/v2/{org}/nvct/logs/{{jobId}}": ("GET",) for org in _ORGS},
 }
 NGC: dict[str, tuple[str, ...]] = {
     **ALIASES,

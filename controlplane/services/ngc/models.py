@@ -17,4 +17,17 @@ class ClusterKeyRequest(BaseModel):
     policies: list[ClusterPolicy]
 
 
-SCHEMAS: tuple[type[BaseModel], ...] = (ClusterKeyRequest,)
+class LogParameter(BaseModel):
+    """`start` or `end`, as `2026-01-31 12:00:00` in UTC; others say nothing."""
+
+    name: str
+    value: str | bool
+
+
+class LogQuestion(BaseModel):
+    """Which lines of a log."""
+
+    parameters: list[LogParameter] = []
+
+
+SCHEMAS: tuple[type[BaseModel], ...] = (ClusterKeyRequest, LogQuestion)

@@ -12,8 +12,9 @@ from controlplane.access import guard
 from controlplane.access.credentials import Caller, Credentials
 from controlplane.http.app import Service
 from controlplane.http.openapi import Route
+from controlplane.runtime.protocol import Runtime
 from controlplane.services.gpus import routes as gpus
-from controlplane.services.ngc import aliases, catalog, clusters, identity
+from controlplane.services.ngc import aliases, catalog, clusters, identity, logs
 from controlplane.services.ngc.context import Context
 from controlplane.services.ngc.models import SCHEMAS
 from controlplane.services.ngc.orgs import Gateway, Orgs
@@ -34,6 +35,8 @@ class Set(NamedTuple):
 
     org: str = ""
     operator: Operator = Operator()
+    # Whose logs are read.
+    runtime: Runtime | None = None
 
 
 def service(
@@ -49,7 +52,9 @@ def service(
     everything = (
         *identity.routes(orgs),
         *aliases.both(orgs, _of_nvcf(context, functions, routes)),
+        *aliases.both(orgs, logs.of_functions(functions, set_.runtime)),
         *aliases.both(orgs.of_tasks, _of_nvct(tasks)),
+        *aliases.both(orgs.of_tasks, logs.of_tasks(tasks, set_.runtime)),
         *aliases.both(orgs, clusters.managed(context)),
         *aliases.both(orgs, clusters.gpus(context)),
         *aliases.both(orgs, clusters.gpus(context), "/v3"),

@@ -163,7 +163,9 @@ def ended(status: Spec, spec: Spec, error: str = "") -> Spec:
     return {**found, "healthInfo": {**health, "error": error}}
 
 
-_OF_RUNNING = ("workload", "placements", "started", "nowhereSince")
+_OF_RUNNING = (
+    "workload", "placements", "started", "nowhereSince", "runningSince", "progressAt",
+)  # fmt: skip
 
 
 def _instances(seen: Observation) -> list[dict[str, Any]]:

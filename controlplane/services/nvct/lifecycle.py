@@ -115,9 +115,7 @@ def moved(status: Spec, happenings: Iterable[str], now: str, error: str = "") ->
     if state == status["status"]:
         return status
     found = {**status, "status": state, "history": history, "lastUpdatedAt": now}
-    if state == RUNNING or (status["status"] == LAUNCHED and "runningSince" not in found):
-        found.setdefault("runningSince", now)
-    return found
+    return {**found, "runningSince": now} if state == RUNNING else found
 
 
 _SAYS_WHY = (ERRORED, TOO_LONG, TOO_LATE)

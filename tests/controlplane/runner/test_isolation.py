@@ -117,6 +117,7 @@ def test_podman_runs_the_image_itself(path: Path) -> None:
     assert line.endswith(" docker.io/acme/echo:1")
     assert "-p 127.0.0.1:4711:8000" in line
     assert f"-v {PLACE.directory}/secrets.json:/var/secrets/secrets.json:ro" in line
+    assert f"-v {PLACE.directory}/work:{PLACE.directory}/work" in line
     assert "nobody's business" not in line
     assert "-e GREETING" in line
     assert "-e PATH=/inside" in line

@@ -173,6 +173,35 @@ def test_a_task_reports_and_leaves_results(host: Host, tmp_path: Path) -> None:
     assert sorted(p.name for p in (tmp_path / "results").iterdir()) == ["step-1", "step-2"]
 
 
+def test_a_task_works_in_a_directory_of_its_own(host: Host) -> None:
+    """Which is there until it is stopped, also after its end; and nowhere after that."""
+    told = {"NVCT_PROGRESS_FILE_PATH": "{work}/progress", "NVCT_RESULTS_DIR": "{work}/results"}
+    task = {"image": "samples.aicr.local/progress:1", "args": "--steps 1", "once": True}
+    id_ = host.start({**task, "environment": told, "directories": ["results"]})  # type: ignore[typeddict-item]
+    host.until(id_, ENDED)
+    work = Path(str(host.process.work(id_)))
+    assert work == host.directory(id_) / "work"
+    assert json.loads((work / "progress").read_text())["percentComplete"] == 100
+    assert [p.name for p in (work / "results").iterdir()] == ["step-1"]
+    assert (work / "results").stat().st_mode & 0o777 == 0o700
+    host.process.stop(id_)
+    host.until(id_, "gone")
+    assert host.process.work(id_) is None
+
+
+def test_what_is_asked_to_end_is_known_until_it_is_gone(host: Host) -> None:
+    id_ = host.start(host.script("stubborn", STUBBORN, grace=0.5))
+    said(host, id_, "ready")
+    host.process.list()
+    assert host.process.ending() == ()
+    host.process.stop(id_)
+    assert host.process.list() == []
+    assert [i.id for i in host.process.ending()] == [id_]
+    host.until(id_, "gone")
+    host.process.list()
+    assert host.process.ending() == ()
+
+
 def test_what_serves_and_ends_has_failed(host: Host) -> None:
     id_ = host.start({"image": "samples.aicr.local/true"})
     host.until(id_, FAILED)

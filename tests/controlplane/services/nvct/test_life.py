@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from aicr.errors import InvalidRequest
 from controlplane.reconcile import LEASE_SECONDS
 from controlplane.results import Directory
 from controlplane.services.nvct.reports import Reports
@@ -422,3 +423,15 @@ def test_the_lease_outlives_a_pass(world: World) -> None:
     world.passes(1)
     world.clock.now += LEASE_SECONDS * 3
     world.passes(1)
+
+
+def test_a_bucket_without_credentials_is_refused_before_there_are_workers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from controlplane.http.settings import Settings
+    from controlplane.program import prepare
+
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID", raising=False)
+    with pytest.raises(InvalidRequest, match="AICR_RESULTS"):
+        prepare(Settings(home=str(tmp_path / "home"), results="s3://bucket"))
+    assert not (tmp_path / "home").exists()

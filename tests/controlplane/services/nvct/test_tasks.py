@@ -68,7 +68,7 @@ def test_what_was_created_is_answered(nvct: Nvct) -> None:
 
 
 CREATE: list[tuple[str, dict[str, Any], int, str]] = [
-    ("no name", body(name=None), 400, "field=name"),
+    ("no name", body(name=None), 400, "field=name, rejected=null, message=must not be null"),
     ("empty name", body(name=""), 400, "field=name"),
     ("long name", body(name="a" * 129), 400, "field=name"),
     ("longest name", body(name="a" * 128), 200, ""),
