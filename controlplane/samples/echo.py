@@ -14,6 +14,8 @@ _HEALTH = (b"/health", b"/v2/health/ready")
 # Bodies up to this are looked into for a delay; larger ones go back as they come.
 _WHOLE = 64 * 1024
 _HEAD = 64 * 1024
+# What has nothing to echo finds nothing at paths other than those of health.
+_EMPTY = (b"GET", b"HEAD", b"DELETE", b"OPTIONS")
 _REASONS = {
     200: b"OK",
     400: b"Bad Request",
@@ -52,6 +54,7 @@ class Echo(asyncio.Protocol):
     def _begin(self) -> None:
         self._in_head, self._left, self._chunked = True, 0, False
         self._kind, self._path, self._close = b"application/octet-stream", b"", False
+        self._method = b""
         self._body: bytearray | None = bytearray()
 
     def connection_made(self, transport: Any) -> None:
@@ -93,8 +96,8 @@ class Echo(asyncio.Protocol):
         if len(words) != 3 or not words[2].startswith(b"HTTP/1."):
             self._refuse(400)
             return False
-        self._method = words[0]
-        self._path, self._close = words[1].partition(b"?")[0], words[2] == b"HTTP/1.0"
+        self._method, self._path = words[0], words[1].partition(b"?")[0]
+        self._close = words[2] == b"HTTP/1.0"
         try:
             self._fields(lines)
         except ValueError:
@@ -183,7 +186,7 @@ class Echo(asyncio.Protocol):
         if self._path in _HEALTH:
             self._sent(head(200, b"text/plain", 2, close=self._close) + b"ok")
             return True
-        if self._method == b"GET":  # there is nothing to echo
+        if not body and self._method in _EMPTY:
             self._sent(head(404, b"text/plain", 0, close=self._close))
             return True
         answer = head(200, self._kind, len(body), close=self._close) + body

@@ -7,7 +7,6 @@ from uuid import uuid4
 
 import pytest
 
-from controlplane.queue.local import Local
 from controlplane.queue.protocol import Load
 from tests.controlplane.services.calling import problem
 from tests.controlplane.services.nvcf.conftest import BASE, Nvcf, at, body, deployed, gpu, specs
@@ -224,14 +223,12 @@ def test_graceful_is_a_boolean(nvcf: Nvcf) -> None:
 def test_draining(nvcf: Nvcf, monkeypatch: pytest.MonkeyPatch) -> None:
     f = nvcf.create()
     d = nvcf.deploy(f)
-    door = nvcf.resource(f"nvcf.deployments.{f['versionId']}") or nvcf.resource(
-        f"nvcf.deployments.{d['deploymentId']}"
-    )
+    version = f["versionId"]
 
-    async def loads(_: Any) -> dict[str, Load]:
-        return {door.address: Load(0, 1)}
+    async def loads() -> dict[str, Load]:
+        return {f"nvcf.deployments.{version}": Load(running=1)}
 
-    monkeypatch.setattr(Local, "loads", loads)
+    monkeypatch.setattr(nvcf.program._invoking.plane.queue, "loads", loads)
     gone = nvcf.good("DELETE", deployed(f), query_string="graceful=true")["function"]
     assert gone["status"] == nvcf.get(f)["status"] == "INACTIVE"
     kept = nvcf.good("GET", deployed(f))["deployment"]

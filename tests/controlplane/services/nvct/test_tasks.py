@@ -200,7 +200,7 @@ def test_what_is_not_there(nvct: Nvct, method: str, below: str) -> None:
 
 
 def test_pages_lead_through_everything_once(nvct: Nvct) -> None:
-    made = {nvct.create()["id"] for _ in range(5)}
+    made = {nvct.create()["id"] for _ in range(11)}
     seen: list[str] = []
     parameters: dict[str, Any] = {"limit": 2}
     while True:
