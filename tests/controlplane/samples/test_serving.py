@@ -75,10 +75,6 @@ def test_it_is_well(echo: int, path: str) -> None:
     assert ask(echo, "GET", path) == (200, "text/plain", b"ok")
 
 
-def test_there_is_nothing_to_echo_of_a_get(echo: int) -> None:
-    assert ask(echo, "GET", "/other") == (404, "text/plain", b"")
-
-
 @pytest.mark.parametrize("size", [0, 1, 65_536, 65_537, 5 * 1024 * 1024])
 def test_bodies_come_back(echo: int, size: int) -> None:
     body = b"z" * size
