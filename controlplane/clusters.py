@@ -30,6 +30,10 @@ EVERYBODY = "*"
 # --------------------------------------------------------------------------- lookups
 
 
+# The cluster that this machine is itself.
+EMBEDDED = Lookup("embedded", "yes")
+
+
 def by_id(cluster_id: str) -> Lookup:
     return Lookup("clusterId", cluster_id)
 
@@ -75,6 +79,8 @@ def lookups(spec: Spec, status: Spec) -> Iterator[Lookup]:
         yield by_group_id(status["clusterGroupId"])
     if status.get("fingerprint"):
         yield by_fingerprint(status["fingerprint"])
+    if status.get("embedded"):
+        yield EMBEDDED
 
 
 # --------------------------------------------------------------------------- one cluster
@@ -286,6 +292,11 @@ def placements(reader: Reader, cluster_id: str) -> list[Placement]:
         for p in r.status.get("placements", ())
         if p.get("clusterId") == cluster_id
     ]
+
+
+def of_this_machine(reader: Reader) -> frozenset[str]:
+    """The ids of clusters that this machine is itself: one, or none."""
+    return frozenset(str(r.status["clusterId"]) for r in reader.find(CLUSTERS, EMBEDDED))
 
 
 def in_use(reader: Reader, of: Cluster) -> Cluster:

@@ -87,13 +87,15 @@ Admit = Callable[[Waiting], Admitted]
 
 class Observation(NamedTuple):
     """What the reconciler saw of a resource: its spec and status, and of each instance that should
-    run its name, id, state and reason. `report` is what its instances say of themselves."""
+    run its name, id, state and reason. `report` is what its instances say of themselves, `memory`
+    what `scale` said."""
 
     spec: Spec
     status: Spec
     instances: tuple[Spec, ...]
     now: str
     report: Spec = MappingProxyType({})
+    memory: Any = None
 
 
 class Kind(NamedTuple):

@@ -3,7 +3,7 @@
     offered groups → those that fit what is asked for → the freest first → placements
 
 A placement is part of a status: {clusterId, ncaId, gpu, instanceType, gpuSpecificationId,
-instances}, as many as should run there. What no cluster fits is placed nowhere: it waits.
+instances}, as many as may run there. What no cluster has room for is placed nowhere: it waits.
 """
 
 from __future__ import annotations
@@ -128,12 +128,10 @@ def _spread(
     reader: Reader, account: str, wanted: Wanted, count: int, groups: Sequence[Group]
 ) -> Iterator[Placed]:
     """New placements: on the freest cluster as much as it has room for, then on the next; what fits
-    nowhere is with the freest, which is then overbooked."""
-    found = list(places(groups, wanted.specification))
-    if len(found) > 1:  # alone, nobody need ask how full it is
-        found = sorted((_now(reader, p) for p in found), key=lambda p: (-p.free, p.cluster.name))
-    rooms = [max(0, p.free) for p in found] if len(found) > 1 else [count] * len(found)
-    shares = _shares(count, rooms)
+    nowhere waits."""
+    asked = (_now(reader, p) for p in places(groups, wanted.specification))
+    found = sorted(asked, key=lambda p: (-p.free, p.cluster.name))
+    shares = _shares(count, [max(0, p.free) for p in found])
     for at, share in zip(found, shares, strict=True):
         if share:
             yield {
@@ -154,13 +152,13 @@ def _now(reader: Reader, place_: Place) -> Place:
 
 
 def _shares(count: int, rooms: Sequence[int]) -> list[int]:
-    """A number, into rooms in their order; what is too much is in the first."""
+    """A number, into rooms in their order."""
     shares = []
     for room in rooms:
         share = min(count, room)
         shares.append(share)
         count -= share
-    return [shares[0] + count, *shares[1:]] if shares else []
+    return shares
 
 
 def _added(before: list[Placed], new: Iterable[Placed]) -> list[Placed]:

@@ -271,9 +271,14 @@ class Reconciler:
         if wish.kind.observed is not None:
             now = datetime.fromtimestamp(self._clock(), UTC).isoformat(timespec="seconds")
             seen = Observation(
-                resource.spec or {}, resource.status, shown, now.replace("+00:00", "Z")
+                resource.spec or {},
+                resource.status,
+                shown,
+                now.replace("+00:00", "Z"),
+                self._report(wish, shown),
+                self._memories.get(resource.address),
             )
-            return wish.kind.observed(seen._replace(report=self._report(wish, shown)))
+            return wish.kind.observed(seen)
         # What failed was started again: as a whole it is seen as it is now.
         states = [self._runtime.health(instance.id).state for instance, _ in healths]
         counts = Seen(len(states), states.count(RUNNING), states.count(FAILED))

@@ -76,8 +76,8 @@ def place(
         ((8, 8), 3, "1x", {"one": 3}),
         ((2, 8), 3, "1x", {"two": 3}),
         ((2, 8), 9, "1x", {"one": 1, "two": 8}),
-        ((2, 8), 12, "1x", {"one": 2, "two": 10}),
-        ((0, 0), 2, "1x", {"one": 2}),
+        ((2, 8), 12, "1x", {"one": 2, "two": 8}),
+        ((0, 0), 2, "1x", {}),
         ((7, 4), 2, "4x", {"one": 1, "two": 1}),
         ((8, 8), 0, "1x", {}),
     ],
@@ -90,8 +90,8 @@ def test_the_freest_comes_first(
     assert sorted(found) == [(f"id-{n}", type_, k) for n, k in sorted(shares.items())]
 
 
-def test_alone_it_has_everything() -> None:
-    assert place([group(cluster("one", 1))], 2**31 - 1) == [("id-one", "1x", 2**31 - 1)]
+def test_there_is_never_more_than_there_is_room_for() -> None:
+    assert place([group(cluster("one", 3))], 2**31 - 1) == [("id-one", "1x", 3)]
 
 
 def test_what_fits_nowhere_is_nowhere() -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from itertools import count, islice
 from typing import Any
 
+from controlplane import clusters
 from controlplane.access import times
 from controlplane.kinds import Look, Observation, Spec
 from controlplane.runtime.workload import Workload
@@ -45,8 +47,20 @@ def wanted(look: Look) -> Mapping[str, Workload]:
     return {
         f"{i}.{n}": workloads.of(function, look, gpu)
         for i, gpu in enumerate(look.spec["deploymentSpecifications"])
-        for n in _numbers(look.memory[i].target, _alive(status, i))
+        for n in _numbers(min(look.memory[i].target, _room(look, i)), _alive(status, i))
     }
+
+
+def _room(look: Look, index: int) -> int:
+    """How many instances of a GPU specification have their place on this machine."""
+    here = clusters.of_this_machine(look.reader)
+    id_ = look.status["gpuSpecificationIds"][index]
+    placements = look.status.get("placements", ())
+    return sum(
+        p["instances"]
+        for p in placements
+        if p["gpuSpecificationId"] == id_ and p["clusterId"] in here
+    )
 
 
 def drained(look: Look) -> bool:
@@ -95,8 +109,45 @@ def number(spec: Spec, status: Spec, index: int) -> int:
     gpu = spec["deploymentSpecifications"][index]
     states = list(_alive(status, index).values())
     running, starting = states.count(RUNNING), states.count(STARTING)
-    steps = lifecycle.scaling(gpu["minInstances"], gpu["maxInstances"], running, starting)
+    least = max(gpu["minInstances"], min(_target(status, index), gpu["maxInstances"]))
+    steps = lifecycle.scaling(least, gpu["maxInstances"], running, starting)
     return running + starting - steps.terminate + steps.create
+
+
+def _target(status: Spec, index: int) -> int:
+    """How many instances the load asked for when it was last looked at."""
+    targets = status.get("targets", ())
+    return int(targets[index]) if index < len(targets) else 0
+
+
+def short(spec: Spec, status: Spec) -> bool:
+    """Whether more instances should run than have a place."""
+    return any(missing(spec, status))
+
+
+def missing(spec: Spec, status: Spec) -> list[int]:
+    """How many instances have no place yet, by GPU specification."""
+    if status.get("status") in (None, ERROR, INACTIVE):
+        return []
+    has = Counter[str]()
+    for p in status.get("placements", ()):
+        has[p["gpuSpecificationId"]] += p["instances"]
+    ids = status["gpuSpecificationIds"]
+    return [max(0, number(spec, status, i) - has[id_]) for i, id_ in enumerate(ids)]
+
+
+def _waits(spec: Spec, status: Spec) -> list[dict[str, Any]]:
+    """What is said of instances for which there is no room yet (5.7: still DEPLOYING)."""
+    gpus = spec["deploymentSpecifications"]
+    return [
+        {**_shown(gpu), "error": f"waits until there is room for {count} more of its instances"}
+        for gpu, count in zip(gpus, missing(spec, status), strict=False)
+        if count
+    ]
+
+
+def _shown(gpu: Spec) -> dict[str, Any]:
+    return {k: gpu[k] for k in ("gpu", "backend", "instanceType") if k in gpu}
 
 
 def observed(seen: Observation) -> Spec:
@@ -107,8 +158,11 @@ def observed(seen: Observation) -> Spec:
     counts = [_seen(i, gpu, seen) for i, gpu in enumerate(seen.spec["deploymentSpecifications"])]
     state = lifecycle.after(before["status"], counts)
     errors = [] if state == ACTIVE else [_error(i, seen) for i in seen.instances if _failed(i)]
-    kept = {k: v for k, v in before.items() if k not in ("healthInfo", "instances")}
+    kept = {k: v for k, v in before.items() if k not in ("healthInfo", "instances", "targets")}
     found = {**kept, "status": state}
+    if seen.memory is not None:
+        found["targets"] = [m.target for m in seen.memory]
+    errors += [] if state == ERROR else _waits(seen.spec, found)
     if errors:
         found["healthInfo"] = errors
     if state == ERROR:
@@ -137,9 +191,10 @@ def _gpu(instance: Spec, seen: Observation) -> Spec:
 
 
 def _error(instance: Spec, seen: Observation) -> dict[str, Any]:
-    gpu = _gpu(instance, seen)
-    shown = {k: gpu[k] for k in ("gpu", "backend", "instanceType") if k in gpu}
-    return {**shown, "error": instance.get("reason") or "the instance failed"}
+    return {
+        **_shown(_gpu(instance, seen)),
+        "error": instance.get("reason") or "the instance failed",
+    }
 
 
 def _instance(instance: Spec, known: Mapping[str, Spec], seen: Observation) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from controlplane import clusters, placing, registries
 from controlplane.access import times
 from controlplane.access.kinds import ACCOUNTS
 from controlplane.changes import Changes, observe
-from controlplane.kinds import Kind, Kinds, Lookup, Making, Spec, table
+from controlplane.kinds import Admitted, Kind, Kinds, Lookup, Making, Spec, Waiting, table
 from controlplane.services.nvcf import checks, instances, lifecycle
 from controlplane.services.nvcf.deployment_models import DeploymentSpec
 from controlplane.services.nvcf.extra_models import TelemetrySpec
@@ -22,6 +22,7 @@ from controlplane.services.nvcf.lifecycle import ERROR, INACTIVE
 from controlplane.services.nvcf.lookups import (
     DEPLOYMENTS,
     FUNCTIONS,
+    SHORT,
     by_deployment,
     by_function,
     by_name,
@@ -106,6 +107,8 @@ def _deployment_lookups(spec: Spec, status: Spec) -> Iterable[Lookup]:
         yield by_deployment(status["deploymentId"])
         yield by_account(status["account"])
         yield from clusters.placed(status)
+        if instances.short(spec, status):
+            yield SHORT
 
 
 def deployment_status(making: Making, ids: Iterable[str] = ()) -> Spec:
@@ -171,6 +174,20 @@ def _replace(tx: Transaction, kinds: Kinds, deployment: Resource) -> None:
     found = placed(tx, spec, status, offers)
     if found != status:
         observe(tx, kinds, deployment, found)
+
+
+def admit(waiting: Waiting) -> Admitted:
+    """The first of those who wait for room for whom there is some: whoever comes next must see what
+    it took, and so waits for the next pass."""
+    for r in sorted(waiting.reader.find(DEPLOYMENTS, SHORT), key=lambda r: (r.created, r.address)):
+        function = waiting.reader.get(f"{FUNCTIONS}.{(r.spec or {})['function']}")
+        if function is None:
+            continue
+        offers = partial(checks.groups_for, waiting.reader, function.spec or {})
+        found = placed(waiting.reader, r.spec or {}, r.status, offers)
+        if found != r.status:
+            return Admitted([(r, found)], None)
+    return Admitted([], None)
 
 
 def _after_deployment(tx: Transaction, kinds: Kinds, deployment: Resource, there: bool) -> None:
@@ -240,6 +257,7 @@ KINDS = table(
         follows=frozenset({"function"}),
         lookups=_deployment_lookups,
         status=deployment_status,
+        admit=admit,
         scale=instances.scaled,
         instances=instances.wanted,
         over=instances.over,

@@ -26,6 +26,10 @@ def parties(spec: Spec) -> frozenset[str]:
     return frozenset(account for found in lists for account in found)
 
 
+# Deployments that want more instances than have a place.
+SHORT = Lookup("placing", "short")
+
+
 def by_name(function: str) -> Lookup:
     """Deployments by the name of the function that they deploy."""
     return Lookup("function", function)
