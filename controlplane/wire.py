@@ -107,8 +107,8 @@ class Server:
         try:
             while line := await reader.readline():
                 self._do(peer, json.loads(line))
-        except (ConnectionError, ValueError):
-            pass  # whoever sends what is no message is not heard any further
+        except (ConnectionError, ValueError, asyncio.CancelledError):
+            pass  # whoever sends what is no message is not heard any further; nor when all ends
         finally:
             self._peers.pop(peer)
             self._gone(peer)

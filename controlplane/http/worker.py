@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sys
 from math import ceil
@@ -15,6 +16,9 @@ from uvicorn_worker import UvicornWorker
 
 from controlplane.http.log import log
 from controlplane.http.protocol import Protocol
+
+# How often a worker looks whether its master lives.
+_LOOK_SECONDS = 0.5
 
 
 class Worker(UvicornWorker):  # type: ignore[misc]
@@ -39,12 +43,21 @@ class Worker(UvicornWorker):  # type: ignore[misc]
         loop.add_signal_handler(signal.SIGQUIT, server.quit)
         loop.add_signal_handler(signal.SIGHUP, server.reload)
         await program.start()
+        watching = loop.create_task(self._end_with_master(server))
         try:
             await server.serve(sockets=self.sockets)
         finally:
+            watching.cancel()
             await program.stop()
         if not server.started:
             sys.exit(Arbiter.WORKER_BOOT_ERROR)
+
+    async def _end_with_master(self, server: Draining) -> None:
+        """A master that was killed ends no workers, and the next one finds the port taken."""
+        while os.getppid() == self.ppid:
+            await asyncio.sleep(_LOOK_SECONDS)
+        log("error", "the master is gone", pid=os.getpid())
+        server.quit()
 
 
 class Draining(Server):

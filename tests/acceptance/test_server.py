@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
+import select
 import shutil
 import signal
 import socket
@@ -504,6 +506,20 @@ def test_it_ends_soon_and_well(tmp_path: Path, number: signal.Signals) -> None:
         server.signal(number)
         assert server.process.wait(DEADLINE) == 0
     assert "Traceback" not in server.text()
+
+
+def test_workers_end_when_their_master_was_killed(tmp_path: Path) -> None:
+    with Server(tmp_path / "log", "--workers", "2") as server:
+        master = server.process.pid
+        workers = Path(f"/proc/{master}/task/{master}/children").read_text().split()
+        assert len(workers) == 2
+        handles = [os.pidfd_open(int(pid)) for pid in workers]
+        server.process.kill()
+        server.process.wait(DEADLINE)
+        for handle in handles:
+            assert select.select([handle], [], [], DEADLINE)[0], "a worker lives on"
+            os.close(handle)
+    assert "the master is gone" in server.text()
 
 
 def test_garbage_behind_a_request_does_not_take_its_answer(server: Server) -> None:
