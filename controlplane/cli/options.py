@@ -37,9 +37,27 @@ _BACKEND = (
 catalog_option = click.option(
     "--data", "data_dir", default=None, metavar="DIR", help="External catalog."
 )
+
+
+def _once(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> str | None:
+    """The only one. Of two the first would count for nothing, and what it declares be deleted."""
+    if len(given) > 1:
+        raise InvalidRequest(
+            f"-f can be said once, not for {' and '.join(given)}: put them below one directory, "
+            "or name one as the base of the other"
+        )
+    return given[0] if given else None
+
+
 _MANIFESTS = (
     click.option(
-        "-f", "--file", "path", default=None, metavar="DIR", help="Manifests: a directory or file."
+        "-f",
+        "--file",
+        "path",
+        multiple=True,
+        callback=_once,
+        metavar="DIR",
+        help="Manifests: a directory or file.",
     ),
     click.option(
         "--for",

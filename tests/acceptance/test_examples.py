@@ -25,6 +25,7 @@ from tests.acceptance.server import Server
 from tests.conftest import ROOT
 
 DOC = ROOT / "docs/controlplane.md"
+FUNCTIONS = ROOT / "docs/functions.md"
 README = ROOT / "README.md"
 WALK = ("Check", "Plan", "Apply", "Change", "Drift", "Repair", "Destroy")
 END = "that was all of it"
@@ -107,14 +108,14 @@ class Shell:
         """What a command prints, both streams together."""
         assert self._bash.stdin is not None
         assert self._bash.stdout is not None
-        self._bash.stdin.write(f"{{ {command}\n}} </dev/null\necho '{END}'\n")
+        self._bash.stdin.write(f"{{ {command}\n}} </dev/null\nprintf '\\n%s\\n' '{END}'\n")
         self._bash.stdin.flush()
         lines = []
         for line in self._bash.stdout:
             if line == f"{END}\n":
                 break
             lines.append(line)
-        return "".join(lines)
+        return "".join(lines).removesuffix("\n")  # what ends output that ends without one
 
 
 class World(NamedTuple):
@@ -223,3 +224,23 @@ def test_the_readme_prints_what_it_says(tmp_path: Path) -> None:
     with Shell(tmp_path, AICR_HOME=str(tmp_path / "home")) as shell:
         for step in steps("Desired state", README):
             assert plain(shell.run(step.command)) == plain(step.output), step.command
+
+
+@needs_curl
+@pytest.mark.parametrize(
+    ("document", "sections"),
+    [(README, ["Functions and tasks"]), (FUNCTIONS, ["A first function", "Tasks"])],
+    ids=["README", "functions"],
+)
+def test_functions_answer_as_the_document_says(
+    tmp_path: Path, document: Path, sections: list[str]
+) -> None:
+    home = tmp_path / "home"
+    settings = {"AICR_HOME": str(home), "AICR_RUNTIME": "process"}
+    with (
+        Server(tmp_path / "log", "--workers", "2", **settings) as server,
+        Shell(tmp_path, AICR_HOME=str(home), AICR_SERVER=server.url) as shell,
+    ):
+        for section in sections:
+            for step in steps(section, document):
+                assert plain(shell.run(step.command)) == plain(step.output), step.command

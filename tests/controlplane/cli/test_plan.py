@@ -156,3 +156,9 @@ def test_nor_are_broken_manifests_and_stores(aicr: Any, place: Path) -> None:
         "formatVersion": "1.0",
         "drift": [],
     }
+
+
+def test_two_directories_are_refused(aicr: Any, place: Path) -> None:
+    ran = aicr("plan", "-f", str(place), "-f", "elsewhere")
+    assert ran.code == 2
+    assert "-f can be said once" in ran.err
