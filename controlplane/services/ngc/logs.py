@@ -62,8 +62,8 @@ def asked(word: str, ids: Iterable[str], parameters: Iterable[LogParameter]) -> 
 
 def opened(text: str, word: str, count: int) -> Job:
     """The job of an id, about a word with so many ids. Raises Problem 400."""
-    said, *parts = text.split(".")
-    if said == word and len(parts) == count + 2:
+    _, *parts = text.split(".")
+    if len(parts) == count + 2:
         ids = tuple(requests.uuid(id_, "jobId") for id_ in parts[:count])
         with suppress(ValueError):
             start, end = (_text(datetime.fromisoformat(part)) for part in parts[count:])
