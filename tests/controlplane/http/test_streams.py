@@ -37,7 +37,7 @@ def texts(source: Source, over: Any = lambda: False, may: Any = lambda: True) ->
         found = streams.events(source.read(), lambda n: SSEvent(text=str(n)), over, allowed)
         return [e.text or e.comment or "" async for e in found]
 
-    return asyncio.run(read())
+    return asyncio.run(asyncio.wait_for(read(), 10))
 
 
 @pytest.fixture(autouse=True)
