@@ -14,6 +14,8 @@ import pytest
 from falcon import testing
 
 from controlplane.access.registry import FUNCTIONS, TASKS
+from controlplane.http import streams
+from controlplane.http.problems import Refused
 from controlplane.runtime.protocol import Instance
 from controlplane.services.ngc import followed, log_routes
 from tests.controlplane.services.calling import ACCOUNT, Vendor, problem
@@ -301,6 +303,22 @@ def test_all_instances_for_a_while(running: Logged) -> None:
 
 def test_until_the_server_ends(running: Logged) -> None:
     running.api.program.lifecycle.reason = "the server is shutting down"
+    assert events(running, "timeout=3600") == []
+
+
+@pytest.mark.parametrize("later", ["refused", "another"])
+def test_until_the_reader_may_no_longer(
+    running: Logged, monkeypatch: pytest.MonkeyPatch, later: str
+) -> None:
+    monkeypatch.setattr(streams, "HEARTBEAT_SECONDS", 0.0)
+    found = iter([running.uid])
+
+    async def uid(*_: Any) -> str:
+        if (first := next(found, None)) is None and later == "refused":
+            raise Refused(403, "Access Denied")
+        return first or "deployed again"
+
+    monkeypatch.setattr(log_routes._Context, "uid", uid)
     assert events(running, "timeout=3600") == []
 
 
