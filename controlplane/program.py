@@ -43,6 +43,7 @@ from controlplane.services.invoke.service import service as invocations
 from controlplane.services.invoke.versions import Versions
 from controlplane.services.keys.context import Trust
 from controlplane.services.keys.service import service as key_service
+from controlplane.services.ngc.log_routes import Runs
 from controlplane.services.ngc.service import Set
 from controlplane.services.ngc.service import service as ngc_service
 from controlplane.services.nvcf.asset_routes import Context as AssetContext
@@ -171,7 +172,7 @@ class Program:
         )
         of_nvct = task_context(self.engine, self.credentials, live, mode)
         tasks = task_service(of_nvct)
-        hosted = Set(self.settings.org, operator, self.runtime)
+        hosted = Set(self.settings.org, operator, Runs(self.runtime, self.lifecycle))
         ngc = ngc_service(self.credentials, of_nvcf, of_nvct, registries.routes, hosted)
         instances = instance_service(self.runtime, self.credentials, self.lifecycle)
         vendor = [keys, sis, gpus, registries, assets, nvcf, invocations(), tasks, ngc]

@@ -45,6 +45,15 @@ def logs(home: str, id_: str) -> str:
     return f"{home}/{LOGS}/{key(id_)}"
 
 
+def logged(home: str, uid: str) -> tuple[str, ...]:
+    """The ids of the instances of a resource of which there are logs, in order."""
+    try:
+        names = os.listdir(f"{home}/{LOGS}")
+    except FileNotFoundError:
+        return ()
+    return tuple(sorted(name.replace("~", "/") for name in names if name.startswith(f"{uid}~")))
+
+
 def all_of(home: str) -> list[str]:
     """The directories of instances that are there."""
     top = f"{home}/{INSTANCES}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
 from contextlib import suppress
 from typing import BinaryIO
 
@@ -70,7 +70,7 @@ def last(found: Iterable[Line], count: int | None) -> Iterable[Line]:
 
 async def follow(
     directory: str, count: int | None, alive: Callable[[], bool]
-) -> AsyncIterator[Line]:
+) -> AsyncGenerator[Line, None]:
     """The last lines, and those that come, until nothing writes there any more. `alive` is asked
     off the loop."""
     tail = Tail(directory)

@@ -8,7 +8,7 @@ import os
 import select
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -89,8 +89,11 @@ class Process:
     def logs(self, id_: str, tail: int | None = None) -> Iterator[Line]:
         return iter(logs.last(logs.lines(self._log(id_)), tail))
 
-    def follow(self, id_: str, tail: int | None = None) -> AsyncIterator[Line]:
+    def follow(self, id_: str, tail: int | None = None) -> AsyncGenerator[Line, None]:
         return logs.follow(self._log(id_), tail, lambda: self._writes(id_))
+
+    def logged(self, uid: str) -> tuple[str, ...]:
+        return files.logged(self._home, uid)
 
     def _log(self, id_: str) -> str:
         try:

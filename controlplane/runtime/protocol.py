@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from typing import NamedTuple, Protocol
 
 from controlplane.runtime.workload import Workload
@@ -79,8 +79,12 @@ class Runtime(Protocol):
         """The log of an instance, or its last so many lines; also for a while of one that is gone.
         Raises NotFound when nothing is known of it."""
 
-    def follow(self, id_: str, tail: int | None = None) -> AsyncIterator[Line]:
+    def follow(self, id_: str, tail: int | None = None) -> AsyncGenerator[Line, None]:
         """The same, and what comes, until the instance is gone."""
+
+    def logged(self, uid: str) -> tuple[str, ...]:
+        """The ids of the instances of a resource whose logs are known, also of those that are
+        gone, in order."""
 
     async def watch(self, wake: Callable[[], None]) -> None:
         """Call `wake` whenever an instance has changed, until cancelled."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from fnmatch import fnmatchcase
 
 from aicr.errors import NotFound
@@ -93,13 +93,16 @@ class Simulated:
             raise NotFound(f"no instance {id_}")
         return iter((Line("", "stdout", f"{id_}: simulated, nothing runs"),))
 
-    def follow(self, id_: str, tail: int | None = None) -> AsyncIterator[Line]:
+    def follow(self, id_: str, tail: int | None = None) -> AsyncGenerator[Line, None]:
         return _followed(self.logs(id_))
+
+    def logged(self, uid: str) -> tuple[str, ...]:
+        return tuple(sorted(id_ for id_ in self._started if id_.startswith(f"{uid}/")))
 
     async def watch(self, wake: Callable[[], None]) -> None:
         await asyncio.Event().wait()  # time alone changes anything here
 
 
-async def _followed(lines: Iterator[Line]) -> AsyncIterator[Line]:
+async def _followed(lines: Iterator[Line]) -> AsyncGenerator[Line, None]:
     for line in lines:
         yield line

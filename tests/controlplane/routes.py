@@ -155,8 +155,9 @@ _OF_ORGS = {
     "/nvcf/clusterGroups": ("GET",),
     "/nvcf/supportedGpus": ("GET",),
     "/skyway/instances/functions/{functionId}/versions/{functionVersionId}": ("GET",),
-    "/nvcf/logs/functions/{functionId}/versions/{functionVersionId}": ("POST",),
+    f"/nvcf/logs/{_V}": ("POST",),
     "/nvcf/logs/{jobId}": ("GET",),
+    f"/skyway/logs/{_V}": ("GET",),
     **{f"/sis/{path}": methods for path, methods in _CLUSTERS.items()},
     "/ngc/nvcf/gpu/quota/rules": ("GET",),
 }
@@ -182,9 +183,16 @@ ALIASES: dict[str, tuple[str, ...]] = {
 # Those of tasks, which want keys of theirs.
 TASK_ALIASES: dict[str, tuple[str, ...]] = {
     **{f"/v2/{org}/nvct/{path}": methods for org in _ORGS for path, methods in _TASKS.items()},
-    **{f"/v2/{org}/skyway/instances/tasks/{{taskId}}": ("GET",) for org in _ORGS},
-    **{f"/v2/{org}/nvct/logs/tasks/{{taskId}}": ("POST",) for org in _ORGS},
-    **{f"/v2/{org}/nvct/logs/{{jobId}}": ("GET",) for org in _ORGS},
+    **{
+        f"/v2/{org}/{path}": methods
+        for org in _ORGS
+        for path, methods in {
+            "skyway/instances/tasks/{taskId}": ("GET",),
+            "nvct/logs/tasks/{taskId}": ("POST",),
+            "nvct/logs/{jobId}": ("GET",),
+            "skyway/logs/tasks/{taskId}": ("GET",),
+        }.items()
+    },
 }
 NGC: dict[str, tuple[str, ...]] = {
     **ALIASES,

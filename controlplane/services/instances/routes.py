@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -15,6 +14,7 @@ from aicr import jsonio
 from aicr.errors import InvalidRequest, NotFound
 from controlplane.access import guard
 from controlplane.access.credentials import Credentials
+from controlplane.http import streams
 from controlplane.http.lifecycle import Lifecycle
 from controlplane.http.openapi import Route
 from controlplane.http.problems import Refused
@@ -24,10 +24,6 @@ from controlplane.services.instances import spec
 SCOPE = "state:read"
 # Lines that are read and sent at a time.
 _AT_ONCE = 1000
-# A follower is asked for its right so often, and then told that somebody is still here.
-_HEARTBEAT_SECONDS = 15.0
-# How long a server that ends waits for them.
-_LOOK_SECONDS = 0.5
 _MAX_TAIL = 10_000_000
 _FLAGS = {"true": True, "false": False}
 
@@ -86,43 +82,17 @@ class Logs:
             return True
 
         lines = context.runtime.follow(known, tail)
-        resp.sse = _events(lines, context.lifecycle, allowed)
+        ends = context.lifecycle
+        resp.sse = streams.events(lines, _event, lambda: bool(ends.reason), allowed)
+
+
+def _event(line: Line) -> SSEvent:
+    return SSEvent(json=line._asdict())
 
 
 async def _batches(lines: Iterator[Line]) -> AsyncIterator[bytes]:
     while batch := await asyncio.to_thread(lambda: list(islice(lines, _AT_ONCE))):
         yield "".join(f"{line.text}\n" for line in batch).encode("utf-8", "replace")
-
-
-async def _events(
-    lines: AsyncIterator[Line], lifecycle: Lifecycle, allowed: Callable[[], Awaitable[bool]]
-) -> AsyncIterator[SSEvent]:
-    """Lines as events until there are no more, the reader may not read them any longer, or the
-    server ends."""
-    asked = time.monotonic()
-    coming: asyncio.Future[Line] = asyncio.ensure_future(_next(lines))
-    try:
-        while not lifecycle.reason:
-            await asyncio.wait([coming], timeout=_LOOK_SECONDS)
-            if time.monotonic() - asked >= _HEARTBEAT_SECONDS:
-                asked = time.monotonic()
-                if not await allowed():
-                    return
-                yield SSEvent(comment="still here")
-            if not coming.done():
-                continue
-            try:
-                line = coming.result()
-            except StopAsyncIteration:
-                return
-            yield SSEvent(json=line._asdict())
-            coming = asyncio.ensure_future(_next(lines))
-    finally:
-        coming.cancel()
-
-
-async def _next(lines: AsyncIterator[Line]) -> Line:
-    return await anext(lines)
 
 
 def _shown(shown: Shown) -> dict[str, Any]:

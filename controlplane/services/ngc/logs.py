@@ -1,178 +1,158 @@
-"""Logs of functions and tasks as the hosted service gives them: asked for once, read page by page.
+"""Logs as the hosted service gives them: which are asked for, and pages of what was written.
 
-Whoever may see the instances may read their logs. A job is nothing but its question, written down:
-it is asked again for every page, so that nothing is kept.
+The contract leaves open what an entry looks like, and what a job is called: both are ours. A job is
+nothing that is kept; its id says all that was asked.
 """
 
 from __future__ import annotations
 
-import asyncio
+import heapq
 import re
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
-import falcon
-from falcon.asgi import Request, Response
-
-from aicr import jsonio
-from aicr.errors import AicrError, NotFound
-from controlplane.access import guard
-from controlplane.access.credentials import Caller
-from controlplane.http import bodies
-from controlplane.http.openapi import Route
-from controlplane.http.problem_json import REFUSALS
-from controlplane.http.problems import Problem, Refused
+from aicr.errors import NotFound
+from controlplane.access import times
+from controlplane.http.problems import Problem
 from controlplane.runtime.protocol import Line, Runtime
-from controlplane.services.ngc.models import LogQuestion
-from controlplane.services.nvcf import functions
-from controlplane.services.nvct import tasks
-from controlplane.vendor import errors, requests
-from controlplane.vendor.calls import Call, Read
-from controlplane.vendor.routes import Context as Vendor
+from controlplane.services.ngc.models import LogEntry, LogParameter
+from controlplane.vendor import requests
+from controlplane.vendor.errors import FAILED, not_a
 
-PAGE = 100
-# Of each instance so many lines are looked at, the last ones.
-MAX_LINES = 10_000
-_MOMENT = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d")
-
-
-class Source(NamedTuple):
-    """Whose logs: what is below their base, the scope that shows instances, and what reads them."""
-
-    context: Vendor
-    runtime: Runtime | None
-    path: str
-    scope: str
-    instances: Read
+# What is asked for where nothing is said, as the vendor's clients do.
+DEFAULT = timedelta(hours=1)
+PAGE_SIZE, MAX_PAGE_SIZE = 100, 1000
+# With a blank for a plus sign, which is what remains of one in a query string.
+_INSTANT = re.compile(
+    r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.\d{1,9})?(?:Z|([+ -])(\d\d:\d\d))?", re.ASCII
+)
+_SECOND = len("2026-01-01T00:00:00")
+# No second is later.
+LAST = "9999-12-31T23:59:59"
 
 
-class Question(NamedTuple):
-    """What a job asks: ids of the path, and the seconds from and to which (nothing: no bound)."""
+class Job(NamedTuple):
+    """What is asked for: entries of something (`word` and `ids`) from one second to another, both
+    of which count. Seconds are UTC and sort as text."""
 
-    ids: Mapping[str, str]
-    start: str = ""
-    end: str = ""
+    word: str
+    ids: tuple[str, ...]
+    start: str
+    end: str
 
-
-def of_functions(context: Vendor, runtime: Runtime | None) -> list[tuple[str, Route]]:
-    """By paths below that of an org."""
-    path = "/functions/{functionId}/versions/{functionVersionId}"
-    source = Source(context, runtime, path, "list_functions_details", functions.instances)
-    return list(_routes("/nvcf/logs", source))
-
-
-def of_tasks(context: Vendor, runtime: Runtime | None) -> list[tuple[str, Route]]:
-    """By paths below that of an org."""
-    source = Source(context, runtime, "/tasks/{taskId}", "task_details", tasks.instances)
-    return list(_routes("/nvct/logs", source))
+    @property
+    def id(self) -> str:
+        seconds = (s.replace("-", "").replace(":", "") for s in (self.start, self.end))
+        return ".".join((self.word, *self.ids, *seconds))
 
 
-def _routes(base: str, source: Source) -> Iterator[tuple[str, Route]]:
-    body = {
-        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/LogQuestion"}}}
+def asked(word: str, ids: Iterable[str], parameters: Iterable[LogParameter]) -> Job:
+    """The job of a request. What clients say beside its times is not needed here. Raises Problem
+    400."""
+    said = {p.name: p.value for p in parameters if p.value is not None}
+    end = second(said["end"], "end") if "end" in said else now()
+    start = second(said["start"], "start") if "start" in said else before(end, DEFAULT)
+    if "end" in said and start > end:
+        raise Problem(400, f"{FAILED}: 'start' is after 'end'")
+    return Job(word, tuple(ids), start, end)
+
+
+def opened(text: str, word: str, count: int) -> Job:
+    """The job of an id, about a word with so many ids. Raises Problem 400."""
+    _, *parts = text.split(".")
+    if len(parts) == count + 2:
+        ids = tuple(requests.uuid(id_, "jobId") for id_ in parts[:count])
+        with suppress(ValueError):
+            start, end = (_text(datetime.fromisoformat(part)) for part in parts[count:])
+            found = Job(word, ids, start, end)
+            if found.id == text:
+                return found
+    raise not_a("id of a job", "jobId")
+
+
+# --------------------------------------------------------------------------- instants
+
+
+def second(text: Any, name: str) -> str:
+    """The second of an instant, which is of UTC unless it says otherwise. Raises Problem 400."""
+    found = _INSTANT.fullmatch(text) if isinstance(text, str) else None
+    if found is None:
+        raise not_a("time such as 2026-01-31 23:59:59", name)
+    day, clock, sign, offset = found.groups()
+    zone = f"{(sign or '+').replace(' ', '+')}{offset or '00:00'}"
+    try:
+        return _text(datetime.fromisoformat(f"{day}T{clock}{zone}").astimezone(UTC))
+    except (ValueError, OverflowError):
+        raise not_a("time", name) from None
+
+
+def now() -> str:
+    """The second that it is."""
+    return _text(times.of_seconds(time.time()))
+
+
+def before(end: str, span: timedelta) -> str:
+    """The second so long before another; the first one of all where there is none."""
+    try:
+        return _text(datetime.fromisoformat(end) - span)
+    except OverflowError:
+        return _text(datetime.min)
+
+
+def _text(moment: datetime) -> str:
+    return moment.isoformat(timespec="seconds")[:_SECOND]
+
+
+def within(line: Line, start: str, end: str) -> bool:
+    """Whether a line was begun then; one that does not say when always was."""
+    return not line.time or start <= line.time[:_SECOND] <= end
+
+
+# --------------------------------------------------------------------------- entries
+
+
+class Entry(NamedTuple):
+    """A line, and the id of the instance that wrote it."""
+
+    instance: str
+    line: Line
+
+
+def entries(runtime: Runtime, uid: str, start: str, end: str) -> Iterator[Entry]:
+    """What the instances of a resource have written, by the time of it."""
+    written = (_written(runtime, id_) for id_ in runtime.logged(uid))
+    found = heapq.merge(*written, key=lambda e: e.line.time)
+    return (e for e in found if within(e.line, start, end))
+
+
+def _written(runtime: Runtime, id_: str) -> Iterator[Entry]:
+    with suppress(NotFound):  # it was forgotten meanwhile
+        for line in runtime.logs(id_):
+            yield Entry(id_, line)
+
+
+_NAMES = tuple(LogEntry.model_fields)
+
+
+def shown(entry: Entry) -> Mapping[str, str]:
+    """An entry as answers have it."""
+    line = entry.line
+    return dict(zip(_NAMES, (line.time, entry.instance, line.stream, line.text), strict=True))
+
+
+def page(found: Iterable[Entry], number: int, size: int) -> dict[str, Any]:
+    """The so-manieth page of entries, from 1; those after the last one are empty."""
+    begin, total, kept = (number - 1) * size, 0, []
+    for total, entry in enumerate(found, 1):
+        if begin < total <= begin + size:
+            kept.append(shown(entry))
+    metadata = {
+        "page": number,
+        "pageSize": size,
+        "totalPages": -(-total // size),
+        "totalResults": total,
     }
-    post = {"post": {**_operation(source), "requestBody": body}}
-    asked, page = f"{base}{source.path}", f"{base}/{{jobId}}"
-    yield asked, Route(asked, Asked(source), "Ask for a log", post)
-    yield page, Route(page, Job(source), "A page of a log", {"get": _operation(source)})
-
-
-def _operation(source: Source) -> dict[str, Any]:
-    content = {"application/json": {"schema": {"type": "object"}}}
-    said = {"200": {"description": "OK.", "content": content}, **REFUSALS}
-    about = f"Needs the scope {source.scope}."
-    return {"description": about, "security": [{"bearer": []}], "responses": said}
-
-
-class Asked:
-    """What is asked for, with its first page."""
-
-    def __init__(self, source: Source) -> None:
-        self._source = source
-
-    async def on_post(self, req: Request, resp: Response, **names: str) -> None:
-        caller = await _caller(self._source, req)
-        ids = {name: requests.uuid(value, name) for name, value in names.items()}
-        given = {p.name: str(p.value) for p in (await requests.body(req, LogQuestion)).parameters}
-        moments = [given.get(name, "") for name in ("start", "end")]
-        if any(m and not _MOMENT.fullmatch(m) for m in moments):
-            raise errors.not_a("time such as 2026-01-31 12:00:00", "start or end")
-        question = Question(ids, *(m.replace(" ", "T") for m in moments))
-        await _answer(self._source, caller, resp, question, 1)
-
-
-class Job:
-    """A page of what was asked for."""
-
-    def __init__(self, source: Source) -> None:
-        self._source = source
-
-    async def on_get(self, req: Request, resp: Response, jobId: str) -> None:  # noqa: N803
-        caller = await _caller(self._source, req)
-        number = req.get_param("page") or "1"
-        if not re.fullmatch("[1-9][0-9]{0,6}", number):
-            raise errors.not_a("number", "page")
-        await _answer(self._source, caller, resp, _opened(jobId, self._source), int(number))
-
-
-async def _caller(source: Source, req: Request) -> Caller:
-    of = source.context
-    return await guard.require(req, of.credentials, source.scope, namespace=of.api.namespace)
-
-
-async def _answer(
-    source: Source, caller: Caller, resp: Response, question: Question, number: int
-) -> None:
-    context = source.context
-    call = Call(caller, question.ids, {}, None, context.engine.vault, context.rows)
-    try:
-        found = await context.engine.read(lambda reader: source.instances(reader, call))
-    except AicrError as e:
-        raise errors.of(e) from None
-    shown = found["instances"] if isinstance(found, dict) else []
-    ids = [instance["instanceId"] for instance in shown]
-    lines = await asyncio.to_thread(lambda: list(_lines(source.runtime, ids, question)))
-    pages = -(-len(lines) // PAGE)
-    resp.content_type = falcon.MEDIA_JSON
-    resp.data = bodies.compact({
-        "jobId": _closed(question),
-        "metadata": {"page": number, "totalPages": pages, "pageSize": PAGE, "total": len(lines)},
-        "data": lines[(number - 1) * PAGE : number * PAGE],
-    })  # fmt: skip
-
-
-def _lines(
-    runtime: Runtime | None, instances: list[str], question: Question
-) -> Iterator[dict[str, str]]:
-    """The lines that are asked for, of one instance after the other."""
-    for id_ in instances if runtime is not None else ():
-        try:
-            found = list(runtime.logs(id_, MAX_LINES)) if runtime is not None else []
-        except NotFound:  # its log is gone, with it
-            continue
-        for line in found:
-            if _is_within(line, question):
-                said = {"timestamp": line.time, "instanceId": id_, "stream": line.stream}
-                yield {**said, "message": line.text}
-
-
-def _is_within(line: Line, question: Question) -> bool:
-    second = line.time[: len("2026-01-31T12:00:00")]
-    return question.start <= second and (not question.end or second <= question.end)
-
-
-def _closed(question: Question) -> str:
-    return jsonio.canonical([dict(question.ids), question.start, question.end]).hex()
-
-
-def _opened(job: str, source: Source) -> Question:
-    """Raises Refused 404 for what is no job of such a source. Whether it may be asked is asked
-    again."""
-    try:
-        ids, start, end = jsonio.parse(bytes.fromhex(job), "job")
-        named = {str(name): requests.uuid(str(value), str(name)) for name, value in ids.items()}
-    except (AicrError, Problem, ValueError, TypeError, AttributeError):
-        raise Refused(404, "no such job") from None
-    if set(named) != set(re.findall(r"\{(\w+)\}", source.path)):
-        raise Refused(404, "no such job")
-    return Question(named, str(start), str(end))
+    return {"metadata": metadata, "data": kept}

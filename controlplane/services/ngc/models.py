@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel
+from typing import Any
+
+from pydantic import BaseModel, Field
 
 
 class ClusterPolicy(BaseModel):
@@ -18,16 +20,46 @@ class ClusterKeyRequest(BaseModel):
 
 
 class LogParameter(BaseModel):
-    """`start` or `end`, as `2026-01-31 12:00:00` in UTC; others say nothing."""
-
     name: str
-    value: str | bool
+    value: Any = None
 
 
-class LogQuestion(BaseModel):
-    """Which lines of a log."""
+class LogQuery(BaseModel):
+    """Which logs are wanted: from `start` to `end`, `YYYY-MM-DD HH:MM:SS` in UTC; without them, of
+    the last hour."""
 
     parameters: list[LogParameter] = []
 
 
-SCHEMAS: tuple[type[BaseModel], ...] = (ClusterKeyRequest, LogQuestion)
+class LogEntry(BaseModel):
+    """A line of the log of an instance."""
+
+    timestamp: str = Field(description="When it was begun, RFC 3339.")
+    instanceId: str
+    stream: str = Field(description="stdout or stderr.")
+    message: str
+
+
+class LogMetadata(BaseModel):
+    """Which page this is, from 1, and of how many."""
+
+    page: int
+    pageSize: int
+    totalPages: int
+    totalResults: int
+
+
+class LogPage(BaseModel):
+    """Lines of logs, by time."""
+
+    metadata: LogMetadata
+    data: list[LogEntry]
+
+
+class LogJob(LogPage):
+    """The first page, and by which id there are the others."""
+
+    jobId: str
+
+
+SCHEMAS: tuple[type[BaseModel], ...] = (ClusterKeyRequest, LogQuery, LogEntry, LogPage, LogJob)

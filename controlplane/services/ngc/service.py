@@ -12,10 +12,10 @@ from controlplane.access import guard
 from controlplane.access.credentials import Caller, Credentials
 from controlplane.http.app import Service
 from controlplane.http.openapi import Route
-from controlplane.runtime.protocol import Runtime
 from controlplane.services.gpus import routes as gpus
-from controlplane.services.ngc import aliases, catalog, clusters, identity, logs
+from controlplane.services.ngc import aliases, catalog, clusters, identity, log_routes
 from controlplane.services.ngc.context import Context
+from controlplane.services.ngc.log_routes import Runs
 from controlplane.services.ngc.models import SCHEMAS
 from controlplane.services.ngc.orgs import Gateway, Orgs
 from controlplane.services.ngc.spec import DIALECT, PREFIXES
@@ -30,13 +30,12 @@ _CROSSING = f"{BASE}/accounts"
 
 
 class Set(NamedTuple):
-    """What the settings say: what the first account is called, unless by its id, and what SIS's
-    operator decided."""
+    """What the first account is called, unless by its id, what SIS's operator decided, and what
+    runs."""
 
-    org: str = ""
-    operator: Operator = Operator()
-    # Whose logs are read.
-    runtime: Runtime | None = None
+    org: str
+    operator: Operator
+    runs: Runs
 
 
 def service(
@@ -52,9 +51,9 @@ def service(
     everything = (
         *identity.routes(orgs),
         *aliases.both(orgs, _of_nvcf(context, functions, routes)),
-        *aliases.both(orgs, logs.of_functions(functions, set_.runtime)),
         *aliases.both(orgs.of_tasks, _of_nvct(tasks)),
-        *aliases.both(orgs.of_tasks, logs.of_tasks(tasks, set_.runtime)),
+        *aliases.both(orgs, log_routes.routes(functions, set_.runs, log_routes.FUNCTION)),
+        *aliases.both(orgs.of_tasks, log_routes.routes(tasks, set_.runs, log_routes.TASK)),
         *aliases.both(orgs, clusters.managed(context)),
         *aliases.both(orgs, clusters.gpus(context)),
         *aliases.both(orgs, clusters.gpus(context), "/v3"),

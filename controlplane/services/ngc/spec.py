@@ -60,12 +60,24 @@ def aliased(operation: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any
     }
 
 
+def option(name: str, text: str, type_: str = "string", **more: Any) -> dict[str, Any]:
+    """A parameter of a query string."""
+    schema = {"type": type_, **more}
+    return {"name": name, "in": "query", "description": text, "required": False, "schema": schema}
+
+
 def own(
-    names: Iterable[str] = (), *, form: str = "", public: bool = False, sent: str = ""
+    names: Iterable[str] = (),
+    *,
+    form: str = "",
+    public: bool = False,
+    sent: str = "",
+    answer: str = "",
 ) -> dict[str, Any]:
-    """An operation that answers an object; `form` is the field of a form that it takes, `sent` the
-    name of the schema of its body."""
-    ok = {"description": "OK.", "content": {_JSON: {"schema": {"type": "object"}}}}
+    """An operation that answers an object; `form` is the field of a form that it takes, `sent` and
+    `answer` are names of the schemas of its bodies."""
+    shape = {"$ref": f"#/components/schemas/{answer}"} if answer else {"type": "object"}
+    ok = {"description": "OK.", "content": {_JSON: {"schema": shape}}}
     found: dict[str, Any] = {
         "tags": ["ngc"],
         "parameters": parameters(names),

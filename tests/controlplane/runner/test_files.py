@@ -48,3 +48,11 @@ def test_the_youngest_logs_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         os.utime(directory, (n, n))
     files.prune_logs(str(tmp_path), {"a"})
     assert sorted(os.listdir(tmp_path / files.LOGS)) == ["a", "c", "d"]
+
+
+def test_logs_of_a_resource(tmp_path: Path) -> None:
+    home = str(tmp_path)
+    assert files.logged(home, "u") == ()
+    for id_ in ("u/1/b", "u/0/a", "ux/0/a", "v/u/a"):
+        os.makedirs(files.logs(home, id_))
+    assert files.logged(home, "u") == ("u/0/a", "u/1/b")

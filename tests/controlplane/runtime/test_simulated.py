@@ -32,6 +32,8 @@ def test_at_once(clock: Any) -> None:
     assert runtime.list() == [ONE]
     assert [line.text for line in runtime.logs(ONE.id)] == ["uid/stack/1: simulated, nothing runs"]
     assert runtime.look() == (Shown(ONE, Health(RUNNING), "simulated"),)
+    assert runtime.logged("uid") == (ONE.id,)
+    assert runtime.logged("ui") == ()
 
 
 def test_a_while_later(clock: Any) -> None:
