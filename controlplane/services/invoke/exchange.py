@@ -142,10 +142,12 @@ class Exchange:
                 watching.cancel()
 
     def end(self) -> None:
-        """Nobody is watched any more, and nothing promised."""
+        """Nobody is watched any more, and nothing promised: what is held for that points back at
+        this exchange, and would stay until somebody looks for garbage."""
         self._unwatch()
         if self._late is not None:
             self._late.cancel()
+        self._held = self._timer = self._late = None
 
     # The answer.
 
