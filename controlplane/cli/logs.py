@@ -30,7 +30,7 @@ def command(what: str, tail: int | None, follow: bool, server: str | None) -> No
     aicr logs nvcf.deployments.VERSION --tail 100
     aicr logs UID/0.0/DIGEST -f
 
-    The log of an instance that is gone is kept for a while, under its id.
+    Logs of instances that are gone are kept for a while.
     """
     url = server or os.environ.get(SERVER)
     if not url:
@@ -47,13 +47,25 @@ def command(what: str, tail: int | None, follow: bool, server: str | None) -> No
 
 
 def _instances(remote: Remote, what: str) -> list[str]:
-    """Ids that are meant. What is no address may be the id of one that is gone."""
+    """Ids that are meant: those that run, else those that ran. What is no address may be the id of
+    one that is gone."""
     known: list[dict[str, Any]] = remote.get("/v1/instances")["instances"]
-    found = [i["id"] for i in known if what in (i["id"], i["address"])]
+    found = [i["id"] for i in known if what in (i["id"], i["address"])] or _gone(remote, what)
     if found or "/" in what or "~" in what:
         return found or [what]
     names = [i["address"] for i in known]
     raise NotFound(hinted(f"nothing runs for {what}", what, names))
+
+
+def _gone(remote: Remote, what: str) -> list[str]:
+    """Ids of what ran for a resource."""
+    if "/" in what or "~" in what:
+        return []
+    try:
+        uid = remote.get(f"/v1/state/{quote(what)}")["uid"]
+    except NotFound:
+        return []
+    return [i["id"] for i in remote.get(f"/v1/instances?of={uid}")["instances"]]
 
 
 def _lines(remote: Remote, id_: str, tail: int | None, follow: bool) -> Iterator[str]:

@@ -21,7 +21,7 @@ from controlplane.families import KINDS
 from controlplane.home import Home
 from controlplane.local import open_state
 from controlplane.state.protocol import Actor
-from tests.acceptance.server import Server
+from tests.acceptance.server import Server, until
 from tests.conftest import ROOT
 
 DOC = ROOT / "docs/controlplane.md"
@@ -29,6 +29,7 @@ FUNCTIONS = ROOT / "docs/functions.md"
 README = ROOT / "README.md"
 WALK = ("Check", "Plan", "Apply", "Change", "Drift", "Repair", "Destroy")
 END = "that was all of it"
+SHOW = "aicr state show nvct.tasks.report"
 # What a server has from its first start.
 OWN = ("access.accounts.nvcf-default", "access.clients.ncp", "sis.clusters.ncp-local")
 
@@ -244,3 +245,7 @@ def test_functions_answer_as_the_document_says(
         for section in sections:
             for step in steps(section, document):
                 assert plain(shell.run(step.command)) == plain(step.output), step.command
+        if document == FUNCTIONS:
+            until(lambda: "status: COMPLETED" in shell.run(SHOW), "the task to end")
+            assert "step 3 of 3" in shell.run("aicr logs nvct.tasks.report")
+            assert "No changes." in shell.run("aicr plan -f examples/tasks")

@@ -13,7 +13,7 @@ class InstanceAnswer(BaseModel):
     id: str = Field(description="Its id; in paths with ~ for each /.")
     address: str = Field(description="The resource that it runs for.")
     name: str
-    state: Literal["starting", "running", "failed", "ended", "stopping"]
+    state: Literal["starting", "running", "failed", "ended", "stopping", "gone"]
     reason: str = Field(description="Why it is so; empty when nothing is wrong.")
     endpoint: str = Field(description="Where it listens, host:port; empty when it does not.")
     isolation: str = Field(

@@ -50,9 +50,10 @@ class Instances:
     async def on_get(self, req: Request, resp: Response) -> None:
         runtime = self._context.runtime
         await guard.require(req, self._context.credentials, SCOPE)
-        found = () if runtime is None else await asyncio.to_thread(runtime.look)
+        uid = req.get_param("of") or ""
+        found = [] if runtime is None else await asyncio.to_thread(_found, runtime, uid)
         resp.content_type = falcon.MEDIA_JSON
-        resp.data = jsonio.line({"instances": [_shown(s) for s in sorted(found)]})
+        resp.data = jsonio.line({"instances": found})
         resp.set_header("Cache-Control", "no-store")
 
 
@@ -93,6 +94,23 @@ def _event(line: Line) -> SSEvent:
 async def _batches(lines: Iterator[Line]) -> AsyncIterator[bytes]:
     while batch := await asyncio.to_thread(lambda: list(islice(lines, _AT_ONCE))):
         yield "".join(f"{line.text}\n" for line in batch).encode("utf-8", "replace")
+
+
+def _found(runtime: Runtime, uid: str) -> list[dict[str, Any]]:
+    """What runs; or what runs and ran for the resource with a uid, as far as its logs are kept."""
+    shown = sorted(runtime.look())
+    if not uid:
+        return [_shown(s) for s in shown]
+    there = {s.instance.id: _shown(s) for s in shown if s.instance.id.startswith(f"{uid}/")}
+    gone = {id_: _gone(id_) for id_ in runtime.logged(uid)}
+    return [body for _, body in sorted({**gone, **there}.items())]
+
+
+def _gone(id_: str) -> dict[str, Any]:
+    """An instance of which only its log is left."""
+    nothing = dict.fromkeys(("address", "reason", "endpoint", "isolation", "startedAt"), "")
+    name = id_.split("/")[1]
+    return {"id": id_, "name": name, "state": "gone", "exit": None, **nothing}
 
 
 def _shown(shown: Shown) -> dict[str, Any]:

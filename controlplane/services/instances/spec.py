@@ -26,6 +26,9 @@ _ID = {
 _FLAG = {"type": "boolean"}
 INSTANCES = _route(
     "What runs on this host",
+    parameters=[
+        _query("of", "The uid of a resource: only its instances, also those that are gone.", _TEXT),
+    ],
     responses={
         "200": {
             "description": "Instances, in order of id.",

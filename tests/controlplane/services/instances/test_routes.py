@@ -48,6 +48,20 @@ def test_what_runs(calls: Plans) -> None:
     }
 
 
+def test_of_a_resource_also_those_that_are_gone(calls: Plans, monkeypatch: Any) -> None:
+    gone = "uid/0.1/digest"
+    known = {"uid": (gone, ONE.id), "other": ("other/0/d",)}
+    monkeypatch.setattr(calls.program.runtime, "logged", lambda uid: known.get(uid, ()))
+    found = calls.get("/v1/instances?of=uid").json["instances"]
+    assert [(i["id"], i["name"], i["state"]) for i in found] == [
+        (ONE.id, "0.0", "running"),
+        (gone, "0.1", "gone"),
+    ]
+    assert set(found[0]) == set(found[1])
+    assert [i["id"] for i in calls.get("/v1/instances?of=other").json["instances"]] == ["other/0/d"]
+    assert calls.get("/v1/instances?of=nobody").json["instances"] == []
+
+
 def test_its_log(calls: Plans) -> None:
     answer = calls.get(PATH)
     assert answer.headers["content-type"].startswith("text/plain")
