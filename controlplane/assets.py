@@ -15,8 +15,7 @@ from typing import IO
 
 from aicr.errors import InvalidRequest
 from controlplane.access.bootstrap import ACCOUNT
-from controlplane.kinds import Lookup
-from controlplane.state.protocol import Reader, Resource
+from controlplane.state.protocol import Lookup, Reader, Resource
 
 ASSETS = "nvcf.assets"
 # How much is written, or read, at once.

@@ -13,8 +13,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from controlplane.access import times
-from controlplane.kinds import Lookup, Spec
-from controlplane.state.protocol import Json, Reader, Resource
+from controlplane.kinds import Spec
+from controlplane.state.protocol import Json, Lookup, Reader, Resource
 
 CLUSTERS = "sis.clusters"
 READY, NOT_READY, UNHEALTHY = "READY", "NOT_READY", "UNHEALTHY"

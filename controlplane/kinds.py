@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel
 
@@ -13,18 +13,9 @@ from controlplane.address import parse
 from controlplane.queue.protocol import Load
 from controlplane.runtime.protocol import Instance
 from controlplane.runtime.workload import Workload
-
-if TYPE_CHECKING:  # the protocol of the store is in words of this module
-    from controlplane.state.protocol import Reader, Resource, Transaction
+from controlplane.state.protocol import Lookup, Reader, Resource, Transaction
 
 Spec = Mapping[str, Any]
-
-
-class Lookup(NamedTuple):
-    """A second way to find a resource: a field of its kind and the value it has there."""
-
-    field: str
-    value: str
 
 
 def _no_lookups(spec: Spec, status: Spec) -> Iterable[Lookup]:

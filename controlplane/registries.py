@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 
 from controlplane.http.log import log
 from controlplane.http.problems import Refused
-from controlplane.kinds import Lookup, Spec
-from controlplane.state.protocol import Reader, Resource
+from controlplane.kinds import Spec
+from controlplane.state.protocol import Lookup, Reader, Resource
 
 RECOGNIZED, CREDENTIALS = "nvcf.recognizedRegistries", "nvcf.registryCredentials"
 

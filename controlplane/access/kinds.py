@@ -9,7 +9,8 @@ from typing import Any
 from aicr.errors import InvalidRequest
 from controlplane.access import apikeys, times
 from controlplane.access.models import AccountSpec, ClientSpec, KeySpec, SecretSpec, UserSpec
-from controlplane.kinds import Kind, Lookup, Making, Spec, table
+from controlplane.kinds import Kind, Making, Spec, table
+from controlplane.state.protocol import Lookup
 
 ACCOUNTS, CLIENTS, USERS = "access.accounts", "access.clients", "access.users"
 KEYS, SECRETS = "access.keys", "access.secrets"

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from aicr.errors import AicrError, Unavailable
 from controlplane.http.log import log
 from controlplane.runner import files, isolation, probe, shim
-from controlplane.runner.doors import Doors
+from controlplane.runner.broker import Broker
 from controlplane.runner.ends import clean, gone, said, send
 from controlplane.runner.nursery import Nursery
 from controlplane.runner.states import (
@@ -89,7 +89,7 @@ class Instances:
     """All instances of one home."""
 
     def __init__(
-        self, home: str, options: Options, doors: Doors, changed: Callable[[], None]
+        self, home: str, options: Options, doors: Broker, changed: Callable[[], None]
     ) -> None:
         self._home, self._options, self._doors, self._changed = home, options, doors, changed
         self._table: dict[str, Entry] = {}

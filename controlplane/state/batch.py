@@ -14,7 +14,6 @@ from typing import Any
 from sqlalchemy import Connection, Table, and_, bindparam, delete, insert, select
 
 from controlplane.failpoints import hit
-from controlplane.kinds import Lookup
 from controlplane.state import rows
 from controlplane.state.protocol import (
     Actor,
@@ -24,6 +23,7 @@ from controlplane.state.protocol import (
     Json,
     Lease,
     Line,
+    Lookup,
     Meta,
     Remembered,
     Resource,

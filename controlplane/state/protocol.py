@@ -10,10 +10,15 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from typing import Any, NamedTuple, Protocol, TypeVar
 
-from controlplane.kinds import Lookup
-
 T = TypeVar("T")
 Json = Mapping[str, Any]
+
+
+class Lookup(NamedTuple):
+    """A second way to find a resource: a field of its kind and the value it has there."""
+
+    field: str
+    value: str
 
 
 class Meta(NamedTuple):

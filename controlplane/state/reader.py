@@ -7,7 +7,6 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, Table, bindparam, select
 
-from controlplane.kinds import Lookup
 from controlplane.state import rows
 from controlplane.state.protocol import (
     Entry,
@@ -15,6 +14,7 @@ from controlplane.state.protocol import (
     Head,
     Lease,
     Line,
+    Lookup,
     Meta,
     Remembered,
     Resource,

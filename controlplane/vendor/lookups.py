@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from controlplane.access.bootstrap import ACCOUNT
-from controlplane.kinds import Lookup, Spec
+from controlplane.kinds import Spec
+from controlplane.state.protocol import Lookup
 
 TELEMETRIES, TASKS = "nvcf.telemetries", "nvct.tasks"
 TELEMETRY_FIELDS = ("logsTelemetryId", "metricsTelemetryId", "tracesTelemetryId")

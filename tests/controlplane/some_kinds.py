@@ -8,7 +8,8 @@ from typing import Any
 from pydantic import Field
 
 from aicr.models import CriteriaSpec, Model
-from controlplane.kinds import Kind, Lookup, Making, table
+from controlplane.kinds import Kind, Making, table
+from controlplane.state.protocol import Lookup
 
 
 class Thing(Model):

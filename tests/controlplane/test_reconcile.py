@@ -10,7 +10,7 @@ import pytest
 
 from aicr.models import Model
 from controlplane.engine import Engine
-from controlplane.kinds import Kind, Look, Lookup, Observation, table
+from controlplane.kinds import Kind, Look, Observation, table
 from controlplane.phases import BROKEN, DEGRADED, IDLE, PENDING, READY
 from controlplane.queue.protocol import Load
 from controlplane.reconcile import LEASE, STARTED, Reconciler
@@ -18,7 +18,7 @@ from controlplane.runtime.protocol import ENDED, FAILED, Health, Instance
 from controlplane.runtime.simulated import Simulated
 from controlplane.runtime.workload import Workload
 from controlplane.state import leases
-from controlplane.state.protocol import Lease, Resource
+from controlplane.state.protocol import Lease, Lookup, Resource
 from tests.controlplane.engines import ME, opened
 
 # --------------------------------------------------------------------------- passes

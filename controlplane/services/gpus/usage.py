@@ -13,8 +13,7 @@ from typing import NamedTuple
 
 from controlplane import clusters, placing
 from controlplane.clusters import PLACED, Cluster
-from controlplane.kinds import Lookup
-from controlplane.state.protocol import Json, Reader
+from controlplane.state.protocol import Json, Lookup, Reader
 
 _COUNTED = ("ACTIVE", "DEPLOYING")
 

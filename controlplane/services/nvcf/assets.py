@@ -13,10 +13,10 @@ from controlplane.access import times
 from controlplane.access.kinds import ACCOUNTS
 from controlplane.assets import ASSETS
 from controlplane.changes import Changes
-from controlplane.kinds import Kind, Lookup, Making, Spec, table
+from controlplane.kinds import Kind, Making, Spec, table
 from controlplane.services.nvcf import errors
 from controlplane.services.nvcf.asset_models import AssetSpec, CreateAssetRequest
-from controlplane.state.protocol import Reader, Resource
+from controlplane.state.protocol import Lookup, Reader, Resource
 from controlplane.vault import Vault
 from controlplane.vendor import checks, compile  # noqa: A004
 from controlplane.vendor.lookups import account_of

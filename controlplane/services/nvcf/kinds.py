@@ -14,7 +14,7 @@ from controlplane import clusters, placing, registries
 from controlplane.access import times
 from controlplane.access.kinds import ACCOUNTS
 from controlplane.changes import Changes, observe
-from controlplane.kinds import Admitted, Kind, Kinds, Lookup, Making, Spec, Waiting, table
+from controlplane.kinds import Admitted, Kind, Kinds, Making, Spec, Waiting, table
 from controlplane.services.nvcf import checks, instances, lifecycle
 from controlplane.services.nvcf.deployment_models import DeploymentSpec
 from controlplane.services.nvcf.extra_models import TelemetrySpec
@@ -31,7 +31,7 @@ from controlplane.services.nvcf.lookups import (
     parties,
 )
 from controlplane.services.nvcf.models import FunctionSpec
-from controlplane.state.protocol import Actor, Reader, Resource, Transaction
+from controlplane.state.protocol import Actor, Lookup, Reader, Resource, Transaction
 from controlplane.vendor.ids import derived
 from controlplane.vendor.lookups import (
     TELEMETRIES,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from controlplane.kinds import Lookup, Spec
+from controlplane.kinds import Spec
+from controlplane.state.protocol import Lookup
 
 FUNCTIONS, DEPLOYMENTS = "nvcf.functions", "nvcf.deployments"
 EVERYBODY = "*"

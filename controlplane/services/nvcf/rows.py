@@ -10,10 +10,9 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from controlplane.http import bodies
-from controlplane.kinds import Lookup
 from controlplane.services.nvcf import answers
 from controlplane.services.nvcf.lookups import EVERYBODY, FUNCTIONS, parties
-from controlplane.state.protocol import Head, Reader, Resource
+from controlplane.state.protocol import Head, Lookup, Reader, Resource
 from controlplane.vendor.lookups import account_of
 
 # About a kilobyte each.

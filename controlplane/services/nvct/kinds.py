@@ -8,12 +8,12 @@ from collections.abc import Iterable
 from controlplane import clusters, registries
 from controlplane.access import times
 from controlplane.access.kinds import ACCOUNTS
-from controlplane.kinds import Kind, Kinds, Lookup, Making, Spec, table
+from controlplane.kinds import Kind, Kinds, Making, Spec, table
 from controlplane.services.nvct import checks, instances, queue
 from controlplane.services.nvct.lifecycle import QUEUED, TERMINAL
 from controlplane.services.nvct.lookups import LIVE, WAITING, by_task
 from controlplane.services.nvct.models import TaskSpec
-from controlplane.state.protocol import Line, Resource, Transaction
+from controlplane.state.protocol import Line, Lookup, Resource, Transaction
 from controlplane.vendor.checks import artifacts, telemetries
 from controlplane.vendor.lookups import (
     TASKS,

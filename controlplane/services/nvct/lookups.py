@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from controlplane.kinds import Lookup
+from controlplane.state.protocol import Lookup
 
 
 def by_task(task: str) -> Lookup:

@@ -9,9 +9,8 @@ from typing import Any, NamedTuple
 
 from controlplane import placing
 from controlplane.clusters import CLUSTERS, PLACED, by_id
-from controlplane.kinds import Lookup
 from controlplane.services.sis.reads import Row
-from controlplane.state.protocol import Json, Reader
+from controlplane.state.protocol import Json, Lookup, Reader
 
 Answer = dict[str, Any]
 UNKNOWN = "UNKNOWN"

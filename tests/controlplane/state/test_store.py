@@ -11,12 +11,12 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from aicr.errors import InvalidRequest, Unavailable
-from controlplane.kinds import Lookup
 from controlplane.state import sql
 from controlplane.state.protocol import (
     Actor,
     Lease,
     Line,
+    Lookup,
     Remembered,
     Resource,
     Secret,
