@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import struct
 from functools import lru_cache
+from typing import Any
 
 from prometheus_client import (
     CollectorRegistry,
@@ -22,8 +24,28 @@ from controlplane.http.settings import SHARED_METRICS
 # another process only after a fork.
 _process = [os.getpid()]
 os.register_at_fork(after_in_child=lambda: _process.__setitem__(0, os.getpid()))
+_Shared: Any = values.MultiProcessValue(lambda: _process[0])  # type: ignore[no-untyped-call]
+
+
+class _Value(_Shared):  # type: ignore[misc]
+    """The library's, which takes a lock and looks up and packs what is one store: ten of them were
+    an eighth of an invocation. Nothing comes between its two lines: threads take turns at calls."""
+
+    _of = 0  # the process in whose file it is
+
+    def inc(self, amount: float) -> None:
+        if self._of != _process[0]:
+            super().inc(0)  # opens the file of this one
+            self._of = _process[0]
+        self._value += amount
+        file = self._file
+        _STORE(file._m, file._positions[self._key], self._value, 0.0)  # noqa: SLF001 (see above)
+
+
+# A value, and the time of which it is, which no value of ours has.
+_STORE = struct.Struct("dd").pack_into
 if SHARED_METRICS in os.environ:
-    values.ValueClass = values.MultiProcessValue(lambda: _process[0])  # type: ignore[no-untyped-call]
+    values.ValueClass = _Value
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8; escaping=underscores"
 _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))

@@ -107,12 +107,12 @@ class Front:
         caller = await self._caller(asked)
         call = targets.Call(target, by_path=False) if target else None
         call = call or targets.call(asked.method, scope["path"])
-        call = call._replace(hold=requests.hold(asked, by_path=call.by_path))
+        hold = requests.hold(asked, by_path=call.by_path)
         if call.target is None:
             results = self._of.plane.results
-            await polls.poll(results, exchange, call.request, caller.account, call.hold)
+            await polls.poll(results, exchange, call.request, caller.account, hold)
             return
-        what = await self._what(scope, call, caller, asked)
+        what = await self._what(scope, call, hold, caller, asked)
         if call.wrapped:
             what = await self._unwrapped(exchange, caller, what)
         await invocation.answer(self._of.plane, exchange, what, _shared(asked))
@@ -131,10 +131,10 @@ class Front:
         return caller
 
     async def _what(
-        self, scope: Any, call: targets.Call, caller: Caller, asked: Asked
+        self, scope: Any, call: targets.Call, hold: float, caller: Caller, asked: Asked
     ) -> Invocation:
         """The invocation that is asked for. Raises Refusal."""
-        until, id_ = asyncio.get_running_loop().time() + call.hold, asked.id
+        until, id_ = asyncio.get_running_loop().time() + hold, asked.id
         target = call.target or Target("")
         assets = requests.assets(asked) if call.by_path else []
         version = await self._of.versions.pick(caller, target)

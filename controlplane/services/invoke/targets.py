@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from controlplane.services.invoke import errors, requests
@@ -22,17 +23,18 @@ _HOST = re.compile(
 )
 _IDS = {"functions": "{functionId}", "versions": "{versionId}", "status": "{requestId}"}
 _UUID_LENGTH, _DASH = 36, ord("-")
+# Most requests are for the same few functions.
+_same = lru_cache(maxsize=1024)
 
 
 class Call(NamedTuple):
     """What is asked of the plane: exactly one of a function and a request by its id. `by_path`:
-    through pexec, or through exec when `wrapped`. It is held for `hold` seconds."""
+    through pexec, or through exec when `wrapped`."""
 
     target: Target | None = None
     request: str = ""
     by_path: bool = True
     wrapped: bool = False
-    hold: float = requests.HOLD
 
 
 def direct(scope: Any) -> Target | None:
@@ -75,6 +77,7 @@ def is_path(path: str) -> bool:
     return path.startswith(_BELOW) or path in PATHS
 
 
+@_same
 def call(method: str, path: str) -> Call:
     """What a path of the plane asks for. Raises Refusal: 404, 405, or 400 for what is no id."""
     which, _, rest = path.removeprefix(f"{BASE}/").partition("/")
@@ -92,6 +95,7 @@ def call(method: str, path: str) -> Call:
     return Call(Target(function, version), wrapped=which == "exec")
 
 
+@_same
 def label(path: str) -> str:
     """The pattern of a path, for metrics: there are few of them."""
     which, _, rest = path.removeprefix(f"{BASE}/").partition("/")

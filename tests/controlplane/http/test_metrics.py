@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -88,3 +92,38 @@ def test_misses_count_compilations(api_with: Any) -> None:
     found = samples(own)
     assert found["aicr_recipe_build_duration_seconds_count"] == 1
     assert found["aicr_recipe_cache_misses_total"] == 1
+
+
+SHARED = """
+import os, sys
+from controlplane.http.metrics import Metrics
+metrics = Metrics()
+for times in (2, 3):  # in a child first
+    if times == 2 and os.fork():
+        os.wait()
+        continue
+    for _ in range(times):
+        metrics.begin()
+        metrics.count("GET", "/x", 200, 0.02)
+    metrics.begin()
+    if times == 2:
+        os._exit(0)
+sys.stdout.buffer.write(metrics.text())
+"""
+
+
+def test_what_processes_share_is_what_all_of_them_counted(tmp_path: Path) -> None:
+    run = subprocess.run(
+        [sys.executable, "-c", SHARED],
+        env={**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(tmp_path)},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    found = dict(line.rsplit(" ", 1) for line in run.stdout.splitlines() if line[0] != "#")
+    assert found['aicr_http_requests_total{method="GET",path="/x",status="200"}'] == "5.0"
+    labels = 'method="GET",path="/x"'
+    assert found[f"aicr_http_request_duration_seconds_count{{{labels}}}"] == "5.0"
+    assert float(found[f"aicr_http_request_duration_seconds_sum{{{labels}}}"]) == pytest.approx(0.1)
+    # "livesum": the child's file is that of a process that is not marked dead.
+    assert found["aicr_http_requests_in_flight"] == "2.0"
