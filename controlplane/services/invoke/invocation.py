@@ -17,8 +17,8 @@ from aicr.errors import InvalidRequest, RateLimited
 from controlplane.http.log import log
 from controlplane.http.middleware.request_id import new
 from controlplane.http.upstream import Broken, Response, Unreached, Upstream
-from controlplane.queue.seats import Seats
 from controlplane.queue.protocol import Load, Place, Position
+from controlplane.queue.seats import Seats
 from controlplane.services.invoke import answers, errors, requests
 from controlplane.services.invoke.errors import Gone, Pairs, Refusal
 from controlplane.services.invoke.exchange import Exchange
