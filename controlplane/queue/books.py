@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import secrets
 import sqlite3
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,7 +16,7 @@ from sqlalchemy.exc import DBAPIError
 
 from aicr.errors import Unavailable
 from controlplane.queue import news
-from controlplane.queue.database import BUSY_SECONDS, clock, engine_of, offset, path_of, prepare
+from controlplane.queue.database import BUSY_SECONDS, engine_of, offset, path_of, prepare, wrong
 from controlplane.queue.ledger import Held, Ledger, Offer, Take
 from controlplane.queue.protocol import Limit
 from controlplane.state import leases
@@ -50,17 +51,22 @@ class Books:
         self.owner = f"{leases.holder()}#{secrets.token_hex(8)}"
         self._most = most
         self._engine = engine_of(where)
-        self._turns = Turns(path_of(where) if is_file(where) else "")
+        self._is_file = is_file(where)
+        self._turns = Turns(path_of(where) if self._is_file else "")
+        self._wrong = 0.0
         self._connection: Connection | None = None
 
     def open(self) -> int:
-        """What nanoseconds of this host's monotonic clock lack to be those of all hosts."""
+        """What nanoseconds of the monotonic clock lack to be comparable with those of all hosts: so
+        requests are in the order in which they came to any of them."""
         # SQLite does not wait for who else turns its log on.
         with self._told(), self._turns.mine(BUSY_SECONDS):
             self._connection = self._engine.connect()
             with self._connection.begin():
                 prepare(self._connection)
-                return offset(self._connection)
+                self._wrong = wrong(self._connection)
+        # On one host the clock itself is comparable; it never jumps.
+        return 0 if self._is_file else offset() + int(self._wrong * 1e9)
 
     def hello(self, held: Sequence[Held], offers: Sequence[Offer], before: str) -> list[Json]:
         """Be an owner, instead of the owner `before`; how things stand, as what is said of them."""
@@ -126,7 +132,7 @@ class Books:
     def _ledger(self) -> Iterator[tuple[Ledger, float]]:
         """A transaction, with the time."""
         with self._told(), self._turns.mine(), self._tx.begin():
-            now = clock(self._tx)
+            now = time.time() + self._wrong
             ledger = Ledger(self._tx, self.owner, self._most)
             yield ledger, now
             news.publish(self._tx, ledger.news, now)

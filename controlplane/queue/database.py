@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from typing import Any
 
@@ -37,6 +38,7 @@ def engine_of(where: str) -> Engine:
     if not is_file(where):
         arguments = {"options": _OPTIONS, "connect_timeout": BUSY_SECONDS}
         return create_engine(url_of(where), pool_size=1, connect_args=arguments)
+    os.close(os.open(path_of(where), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
     arguments = {"timeout": BUSY_SECONDS}
     made = create_engine(f"sqlite:///{path_of(where)}", pool_size=1, connect_args=arguments)
 
@@ -65,24 +67,22 @@ def prepare(tx: Connection) -> None:
     tx.exec_driver_sql(f"PRAGMA user_version={VERSION}")
 
 
-def clock(tx: Connection) -> float:
-    """Unix time, the same for all who use the database."""
-    if tx.dialect.name == "postgresql":
-        return float(tx.scalar(text("SELECT extract(epoch FROM clock_timestamp())")) or 0.0)
-    return time.time()
-
-
-def offset(tx: Connection) -> int:
-    """What to add to nanoseconds of the monotonic clock, so that requests of all hosts are in the
-    order in which they came. A host whose clock is wrong goes by that of the database."""
+def wrong(tx: Connection) -> float:
+    """How many seconds the clock of this host is behind that of the database; 0 for one that is
+    right."""
     if tx.dialect.name != "postgresql":
-        return 0
-    wall = min(_wall() for _ in range(5))[1]
-    wrong = clock(tx) - time.time()
-    return wall + (int(wrong * 1e9) if abs(wrong) > WRONG_SECONDS else 0)
+        return 0.0
+    there = float(tx.scalar(text("SELECT extract(epoch FROM clock_timestamp())")) or 0.0)
+    behind = there - time.time()
+    return behind if abs(behind) > WRONG_SECONDS else 0.0
 
 
-def _wall() -> tuple[int, int]:
+def offset() -> int:
+    """What nanoseconds of the monotonic clock lack to be those of Unix time."""
+    return min(_apart() for _ in range(5))[1]
+
+
+def _apart() -> tuple[int, int]:
     """How long it took to look at both clocks, and how far apart they are."""
     before, wall = time.monotonic_ns(), time.time_ns()
     return time.monotonic_ns() - before, wall - before
