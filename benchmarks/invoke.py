@@ -1,12 +1,13 @@
 """Invoking a function through the plane, against the same function behind one nginx; needs `wrk`.
 
-    python benchmarks/invoke.py [seconds of each measurement]
+    [AICR_QUEUE=state [AICR_STATE=…]] python benchmarks/invoke.py [seconds of each measurement]
 
 nginx is looked for on PATH, or where NGINX_PROGRAM says; its upstream connections are kept alive, as ours
 are. Two workers, two workers of nginx, one instance of the built-in echo function. The bounds of
 issue 7: 0.35 times the requests a second of nginx with 32 clients, less than 3 ms more in the
 median, 100 MB streamed at half the rate of the function itself in memory that stays flat, and
-10,000 waiting requests served in order.
+10,000 waiting requests served in order. With AICR_QUEUE=state the places are those of the queue
+that several servers share, in the database of the state.
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -228,9 +229,9 @@ class Peak(threading.Thread):
         return self.most
 
 
-async def drained(scratch: str) -> tuple[float, bool]:
-    """Seconds in which so many waiting requests of two workers get one place, and whether in the
-    order in which they came."""
+@asynccontextmanager
+async def local(scratch: str) -> AsyncIterator[tuple[list[Any], Callable[[int], None]]]:
+    """Two workers at a runner's broker, and what offers so many places."""
     from controlplane.queue.local import Local
     from controlplane.runner.broker import Broker
     from controlplane.wire import Server
@@ -238,24 +239,45 @@ async def drained(scratch: str) -> tuple[float, bool]:
     broker = Broker()
     server = await Server(broker.commands, broker.gone).listen(f"{scratch}/socket")
     queues = [Local(f"{scratch}/socket") for _ in range(2)]
-    following = [asyncio.create_task(q.follow()) for q in queues]
-    served: list[int] = []
-
-    async def one(n: int) -> None:
-        place = await queues[n % 2].take("door", f"r{n}")
-        served.append(n)
-        queues[n % 2].give(place)
-
-    tasks = [asyncio.create_task(one(n)) for n in range(WAITING)]
-    while (await queues[0].loads()).get("door", (0, 0))[0] < WAITING:
-        await asyncio.sleep(0.01)
-    began = time.perf_counter()
-    broker.offer("door", "i", "127.0.0.1:1", 1)
-    await asyncio.gather(*tasks)
-    seconds = time.perf_counter() - began
-    for task in following:
-        task.cancel()
+    yield queues, lambda places: broker.offer("door", "i", "127.0.0.1:1", places)
     server.close()
+
+
+@asynccontextmanager
+async def shared(scratch: str) -> AsyncIterator[tuple[list[Any], Callable[[int], None]]]:
+    """The same over a state."""
+    from controlplane.queue.ledger import Offer
+    from controlplane.queue.state import Shared
+    from controlplane.state.sql import SqlStore
+
+    where = os.environ.get("AICR_STATE") or f"{scratch}/drained.db"
+    SqlStore(where).close()
+    queues = [Shared(where) for _ in range(2)]
+    yield queues, lambda places: queues[0].offer(Offer("i", "door", "127.0.0.1:1", places))
+
+
+async def drained(scratch: str, opened: Any, places: int) -> tuple[float, bool]:
+    """Seconds in which so many waiting requests of two workers get a few places, and whether in the
+    order in which they came."""
+    async with opened(scratch) as (queues, offer):
+        following = [asyncio.create_task(q.follow()) for q in queues]
+        served: list[int] = []
+
+        async def one(n: int) -> None:
+            place = await queues[n % 2].take("door", f"r{n}")
+            served.append(n)
+            queues[n % 2].give(place)
+
+        tasks = [asyncio.create_task(one(n)) for n in range(WAITING)]
+        while (await queues[0].loads()).get("door", (0, 0))[0] < WAITING:
+            await asyncio.sleep(0.01)
+        began = time.perf_counter()
+        offer(places)
+        await asyncio.gather(*tasks)
+        seconds = time.perf_counter() - began
+        for task in following:
+            task.cancel()
+        await asyncio.gather(*following, return_exceptions=True)
     return seconds, served == sorted(served)
 
 
@@ -282,8 +304,11 @@ def main(seconds: float) -> int:
                 f"100 MB both ways: {least:.2f} s directly, {through:.2f} s through the plane:"
                 f" {least / through:.2f} times the rate; {peak.end():.1f} MB more memory"
             )
-        took, in_order = asyncio.run(drained(scratch))
-        print(f"{WAITING} waiting requests: {took:.2f} s, in order: {in_order}")
+        opened = shared if os.environ.get("AICR_QUEUE") == "state" else local
+        for places in (1, 64):
+            took, in_order = asyncio.run(drained(scratch, opened, places))
+            order = f", in order: {in_order}" if places == 1 else ""
+            print(f"{WAITING} waiting requests, {places} places: {took:.2f} s{order}")
     return 0
 
 

@@ -1,7 +1,7 @@
 """AICR_HOME: where a local server keeps its state, its keys and its own credential.
 
-    state.db          the state, unless --state says where it is (with SQLite's files beside it, and
-                      one in which writers take turns)
+    state.db          the state, unless --state says where it is (with SQLite's files beside it, one
+                      in which writers take turns, and the queue of AICR_QUEUE=state)
     keys/ring.json    keys that secrets are encrypted with
     keys/lock         held by who changes them
     admin.token       the bearer of the commands on this host

@@ -28,7 +28,10 @@ from controlplane.http.settings import Settings
 from controlplane.local import engine_at
 from controlplane.loop import Loop, runtime_of
 from controlplane.plan.recover import recover
-from controlplane.queue.local import Local, loads_at
+from controlplane.queue.local import Local
+from controlplane.queue.relay import Relay
+from controlplane.queue.seats import Seats
+from controlplane.queue.state import Shared
 from controlplane.results import Sink, sink
 from controlplane.runtime.images import FILE, ImageMap
 from controlplane.services.aicr.answers import Answers
@@ -116,6 +119,11 @@ def results_of(settings: Settings) -> Sink:
     return sink(settings.results or home_of(settings).results, os.environ)
 
 
+def state_of(settings: Settings) -> str:
+    """Where the state is."""
+    return settings.state or home_of(settings).state
+
+
 def engine_of(settings: Settings) -> Engine:
     """The engine that settings name. Raises AicrError."""
     return engine_at(home_of(settings), settings.state)
@@ -137,9 +145,9 @@ class Program:
         self.runtime = runtime_of(settings.runtime, home_of(settings).path, settings.images)
         socket = home_of(settings).socket
         reports = {TASKS: Reports(results_of(settings))}
-        self._loop = Loop(self.engine, self.runtime, lambda: loads_at(socket), reports)
+        queue = Local(socket) if settings.queue == "local" else Shared(state_of(settings))
+        self._loop = Loop(self.engine, self.runtime, queue.loads_now, reports)
         self.tail.listeners.append(self._loop.heard)
-        queue = Local(socket)
         queue.crowded = lambda _door: self._loop.wake()
         self._invoking = self._invocation(queue)
         self._tasks: list[asyncio.Task[None]] = []
@@ -178,7 +186,7 @@ class Program:
         vendor = [keys, sis, gpus, registries, assets, nvcf, invocations(), tasks, ngc]
         return [aicr, plans, *vendor, instances]
 
-    def _invocation(self, queue: Local) -> Invoking:
+    def _invocation(self, queue: Seats) -> Invoking:
         """What invokes functions."""
         settings, held = self.settings, home_of(self.settings).held
         versions = Versions(self.engine)
@@ -221,6 +229,9 @@ class Program:
             asyncio.create_task(self._invoking.plane.queue.follow()),
             asyncio.create_task(self._invoking.plane.results.tidy()),
         ]
+        if isinstance(queue := self._invoking.plane.queue, Shared):
+            relay = Relay(home_of(self.settings).socket, queue, self.settings.advertise)
+            self._tasks.append(asyncio.create_task(relay.follow()))
 
     async def stop(self) -> None:
         """End it, and close the store: what was asked to be written is."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from aicr import jsonio
@@ -42,6 +42,9 @@ class Settings(NamedTuple):
     home: str = ""
     state: str = ""
     runtime: str = "process"
+    # Who says which instance answers a request, and where other hosts reach those of this one.
+    queue: str = "local"
+    advertise: str = "127.0.0.1"
     # Where images are mapped to commands (empty: images.yaml in the home).
     images: str = ""
     # Where results of tasks are uploaded to: a directory, or s3://BUCKET/PREFIX (empty: results
@@ -128,16 +131,6 @@ def _gpus(text: str) -> dict[str, int]:
     return {match[1]: int(match[2]) for _, match in found if match}
 
 
-CHECKS = ("throw", "log")
-
-
-def _check(text: str) -> str:
-    word = text.strip().lower()
-    if word not in CHECKS:
-        raise ValueError(f"must be one of {', '.join(CHECKS)}")
-    return word
-
-
 _ORG = re.compile(r"[A-Za-z0-9][-A-Za-z0-9_.]{0,127}")
 
 
@@ -165,14 +158,19 @@ def _object(text: str) -> dict[str, Any]:
     return value
 
 
+def _one_of(*words: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        word = text.strip().lower()
+        if word not in words:
+            raise ValueError(f"must be one of {', '.join(words)}")
+        return word
+
+    return parse
+
+
+CHECKS = ("throw", "log")
 RUNTIMES = ("none", "simulated", "process")
-
-
-def _runtime(text: str) -> str:
-    word = text.strip().lower()
-    if word not in RUNTIMES:
-        raise ValueError(f"must be one of {', '.join(RUNTIMES)}")
-    return word
+QUEUES = ("local", "state")
 
 
 VARIABLES = {
@@ -193,11 +191,13 @@ VARIABLES = {
     "AICR_DATA": _Variable("data", str.strip),
     "AICR_HOME": _Variable("home", str.strip),
     "AICR_STATE": _Variable("state", str.strip),
-    "AICR_RUNTIME": _Variable("runtime", _runtime),
+    "AICR_RUNTIME": _Variable("runtime", _one_of(*RUNTIMES)),
+    "AICR_QUEUE": _Variable("queue", _one_of(*QUEUES)),
+    "AICR_ADVERTISE": _Variable("advertise", _host),
     "AICR_IMAGES": _Variable("images", str.strip),
     "AICR_RESULTS": _Variable("results", str.strip),
     "AICR_CLUSTER_GPUS": _Variable("cluster_gpus", _gpus),
-    "AICR_REGISTRY_CHECK": _Variable("registry_check", _check),
+    "AICR_REGISTRY_CHECK": _Variable("registry_check", _one_of(*CHECKS)),
     "AICR_REGISTRY_LIVE": _Variable("registry_live", _switch),
     "AICR_JWKS_ROTATION": _Variable("key_rotation", _switch),
     "AICR_CLUSTER_VERSIONS": _Variable("cluster_versions", _object),

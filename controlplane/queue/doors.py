@@ -121,6 +121,11 @@ class Doors:
         counts = {name: self.instances(name) for name in self._doors}
         return {name: count for name, count in counts.items() if count}
 
+    def offers(self) -> list[tuple[str, str, str, int]]:
+        """Door, id, endpoint and places of every instance that takes requests."""
+        found = self._instances.values()
+        return [(i.door, i.id, i.endpoint, i.places) for i in found if i.open]
+
     def door_of(self, instance: str) -> str:
         """The door of an instance; nothing when it is not known."""
         known = self._instances.get(instance)

@@ -27,6 +27,9 @@ class Broker:
         self._doors = Doors(self._crowded, max_waiting)
         self._windows = windows or Windows()
         self._peers: set[Peer] = set()
+        # Who tells other hosts of the instances, and instances that may be busy for those.
+        self._relays: set[Peer] = set()
+        self._draining: set[str] = set()
         self._pending: dict[tuple[Peer, str], asyncio.Future[list[str] | None]] = {}
         self._crowds: set[str] = set()
         # Whom a count still waits for, and who waits for it.
@@ -38,18 +41,25 @@ class Broker:
     def offer(self, door: str, instance: str, endpoint: str, places: int) -> None:
         """An instance at host:port takes so many requests at a time."""
         self._doors.offer(door, instance, endpoint, places)
+        self._draining.discard(instance)
+        for relay in self._relays:
+            relay.say("open", door=door, instance=instance, endpoint=endpoint, places=places)
         self._all("offered", door=door, instance=instance, count=self._doors.instances(door))
 
     def withdraw(self, instance: str) -> None:
         """It takes no new ones; those that are answered are not touched."""
         door = self._doors.door_of(instance)
         self._doors.withdraw(instance)
+        if door and self._relays:
+            self._draining.add(instance)
+        for relay in self._relays:
+            relay.say("closed", instance=instance)
         if door:
             self._all("withdrawn", door=door, instance=instance, count=self._doors.instances(door))
 
     def running(self, instance: str) -> int:
-        """How many of its places are held."""
-        return self._doors.running(instance)
+        """How many of its places are held; at least one while other hosts may hold any."""
+        return self._doors.running(instance) or int(instance in self._draining)
 
     def close(self) -> None:
         """Grant nothing until `open`: after a crash, so that workers first say what they hold."""
@@ -72,11 +82,16 @@ class Broker:
             "returned": self._returned,
             "position": lambda _peer, message: self._doors.position(message["request"]),
             "settled": self._settled,
+            "relay": self._relay,
+            "drained": lambda _peer, message: self._draining.discard(message["instance"]),
         }
 
     def gone(self, peer: Peer) -> None:
         """A connection ended, and with it all that was asked for and held through it."""
         self._peers.discard(peer)
+        self._relays.discard(peer)
+        if not self._relays:
+            self._draining.clear()  # nobody is left who would say so
         for key in [key for key in self._pending if key[0] is peer]:
             self._pending.pop(key).cancel()
         self._doors.gone(peer)
@@ -93,6 +108,11 @@ class Broker:
             peer.say("crowded", door=door)
         for door, count in self._doors.offered().items():
             peer.say("offered", door=door, instance="", count=count)
+
+    def _relay(self, peer: Peer, _message: Json) -> list[tuple[str, str, str, int]]:
+        """Somebody tells other hosts: of these, and of what it hears from now on."""
+        self._relays.add(peer)
+        return self._doors.offers()
 
     def _take(self, peer: Peer, message: Json) -> asyncio.Future[list[str] | None]:
         """[seat, instance, endpoint], later; null when it was cancelled."""

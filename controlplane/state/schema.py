@@ -14,7 +14,7 @@ from aicr.errors import Conflict
 from controlplane.failpoints import hit
 from controlplane.state.tables import META
 
-HEAD = "0002"
+HEAD = "0003"
 _PLACE = "controlplane.state.migrations"
 
 

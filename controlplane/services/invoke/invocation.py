@@ -17,8 +17,8 @@ from aicr.errors import InvalidRequest, RateLimited
 from controlplane.http.log import log
 from controlplane.http.middleware.request_id import new
 from controlplane.http.upstream import Broken, Response, Unreached, Upstream
-from controlplane.queue.local import Local
 from controlplane.queue.protocol import Load, Place, Position
+from controlplane.queue.seats import Seats
 from controlplane.services.invoke import answers, errors, requests
 from controlplane.services.invoke.errors import Gone, Pairs, Refusal
 from controlplane.services.invoke.exchange import Exchange
@@ -53,7 +53,7 @@ class Invocation(NamedTuple):
 class Plane(NamedTuple):
     """What invocations work with."""
 
-    queue: Local
+    queue: Seats
     upstream: Upstream
     results: Results
     metrics: FunctionMetrics
@@ -77,7 +77,7 @@ class Plane(NamedTuple):
         self.results.close()
 
 
-def plane_of(queue: Local, results: str, registry: CollectorRegistry) -> Plane:
+def plane_of(queue: Seats, results: str, registry: CollectorRegistry) -> Plane:
     """The plane of one worker; `results` is the directory that it shares with others."""
     plane = Plane(queue, Upstream(), Results(results, new()), FunctionMetrics(registry))
     queue.settled = plane.results.settled
