@@ -8,6 +8,7 @@ import os
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from aicr import catalog as catalogs
@@ -34,6 +35,7 @@ from controlplane.queue.seats import Seats
 from controlplane.queue.state import Shared
 from controlplane.results import Sink, sink
 from controlplane.runtime.images import FILE, ImageMap
+from controlplane.runtime.insiders import is_instance
 from controlplane.services.aicr.answers import Answers
 from controlplane.services.aicr.models import SCHEMAS
 from controlplane.services.aicr.requests import allowlists
@@ -165,7 +167,9 @@ class Program:
             lambda: self._answers.catalog,
         )
         plans = Service(plan_routes.routes(context), plan_models.SCHEMAS)
-        trust = Trust(self.settings.trusted_proxies, self.settings.trust_loopback)
+        here = self.settings.trust_loopback
+        stranger = partial(is_instance, home_of(self.settings).path)
+        trust = Trust(self.settings.trusted_proxies, here, stranger)
         keys = key_service(self.engine, self.credentials, trust)
         operator = Operator(self.settings.key_rotation, self.settings.cluster_versions)
         sis = sis_service(self.engine, self.credentials, operator)

@@ -7,6 +7,7 @@ for whom a token of an administrator vouches (`Context.vouch`).
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from datetime import datetime
 from typing import NamedTuple, TypeVar
@@ -28,11 +29,17 @@ T = TypeVar("T")
 _HERE = f"{scopes.LOCAL}:loopback"
 
 
+def _nobody(_host: str, _port: int) -> bool:
+    return False
+
+
 class Trust(NamedTuple):
-    """Which proxies are believed, and whether a program of this machine is let in without more."""
+    """Which proxies are believed, and whether a program of this machine is let in without more: not
+    those that run here for others, for which `stranger` says so by address and port."""
 
     proxies: tuple[Network, ...] = ()
     loopback: bool = True
+    stranger: Callable[[str, int], bool] = _nobody
 
 
 class Context(NamedTuple):
@@ -54,6 +61,9 @@ class Context(NamedTuple):
         if not self.trust.loopback or not is_loopback(req, self.trust.proxies):
             return None
         if await self.engine.read(roots.has_bootstrap_secret):
+            return None
+        host, port = req.scope["client"]
+        if await asyncio.to_thread(self.trust.stranger, host, port):
             return None
         return Actor(_HERE, req.context.request_id)
 

@@ -180,3 +180,20 @@ def test_a_deleted_key_counts_no_longer_at_once(keys: Api) -> None:
     keys.simulate_delete(f"/v1/keys/{made['id']}", headers=CALLER)
     with pytest.raises(Refused, match="Authorization failed"):
         asyncio.run(credentials.caller(made["value"]))
+
+
+def test_what_runs_here_for_others_is_not_this_machine(
+    api_with: Callable[..., Api], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[str, str]] = []
+
+    def is_instance(home: str, host: str, _port: int) -> bool:
+        asked.append((home, host))
+        return True
+
+    monkeypatch.setattr("controlplane.program.is_instance", is_instance)
+    api = api_with(home=str(tmp_path))
+    assert make(api).status_code == 401
+    assert api.simulate_post("/v1/admin/keys").status_code == 401
+    assert set(asked) == {(str(tmp_path), "127.0.0.1")}
+    api.program.engine.store.close()
