@@ -159,9 +159,19 @@ class _Run(NamedTuple):
         if position and not self._is_done(tx, position - 1):
             raise Conflict(f"{stage.address}: a stage before it could not be done")
         leases.renew(tx, self.lease, self.engine.lock_seconds)
-        self.effects.perform(Changes(tx, self.engine.kinds, self.actor), stage)
+        try:
+            self.effects.perform(Changes(tx, self.engine.kinds, self.actor), stage)
+        except AicrError as e:
+            raise self._refused(position, stage, e) from e
         hit("apply.in_effect")
         tx.put_step(Step(self.digest, position, stage.address, stage.action, DONE))
+
+    def _refused(self, position: int, stage: Stage, error: AicrError) -> AicrError:
+        """The same error, which also says where, and what is done already."""
+        where = "" if error.message.startswith(stage.address) else f"{stage.address}: "
+        done = f"{position} of {len(self.plan.stages)} stages are applied" if position else ""
+        after = f" ({done}: mend it and plan again)" if done else ""
+        return type(error)(f"{where}{error.message}{after}", details=error.details)
 
     def _is_done(self, tx: Transaction, position: int) -> bool:
         """Asked of the store: a stage that ran may yet fail when its commit does."""
