@@ -78,20 +78,22 @@ class Books:
                 {"say": "offered", "door": d, "instance": "", "count": n} for d, n in counts
             ]
 
-    def beat(self) -> None:
-        """Live on, and bury the dead. Raises Unavailable for who was declared dead itself."""
+    def beat(self) -> Mapping[str, list[str]]:
+        """Live on, and bury the dead; the places that requests of this owner got by that. Raises
+        Unavailable for who was declared dead itself."""
         with self._ledger() as (ledger, now):
             if not ledger.beat(now + LIFE_SECONDS):
                 raise Unavailable("others took this worker for dead")
             dead = [name for name, expires in ledger.owners().items() if _dead(name, expires, now)]
-        if dead:
-            with self._ledger() as (ledger, _):
-                ledger.lock(ledger.doors(dead))
-                ledger.forget(dead)
-                ledger.serve()
-        with self._ledger() as (ledger, now):
             ledger.tidy(now)
             news.prune(self._tx, now)
+        if not dead:
+            return {}
+        with self._ledger() as (ledger, _):
+            ledger.lock(ledger.doors(dead))
+            ledger.forget(dead)
+            ledger.serve()
+        return ledger.granted
 
     def work(self, ops: Sequence[Op]) -> Done:
         """All of it in one transaction."""

@@ -59,6 +59,7 @@ class Desk:
         self._offset = 0
         self._ended = False
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._living: list[asyncio.Task[None]] = []
 
     async def open(self) -> None:
         """Raises OSError when there is no database."""
@@ -107,8 +108,7 @@ class Desk:
             raise
         for message in said:
             self._heard(message)
-        self._go(self._work())
-        self._go(self._live())
+        self._living = [self._go(self._work()), self._go(self._live())]
 
     def _take(self, facts: Json) -> asyncio.Future[Any]:
         request, door = facts["request"], facts["door"]
@@ -214,10 +214,10 @@ class Desk:
                 self._some.clear()
             try:
                 done = await self._on_thread(self._books.work, [a.op for a in asked])
-            except Unavailable as e:
-                _fail((a.answer for a in asked), e)
+            except BaseException as e:
+                _fail((a.answer for a in asked), e if isinstance(e, Unavailable) else _gone())
                 self._end()
-                return
+                raise
             self._settle(asked, done)
 
     def _settle(self, asked: Sequence[Asked], done: Done) -> None:
@@ -235,7 +235,9 @@ class Desk:
         try:
             while True:
                 await asyncio.sleep(BEAT_SECONDS)
-                await self._on_thread(self._books.beat)
+                granted = await self._on_thread(self._books.beat)
+                for request, place in granted.items():
+                    self._granted(request, place)
         except Unavailable:
             self._end()
 
@@ -243,8 +245,9 @@ class Desk:
         """Give up everything."""
         lives = not self._ended
         self._end()
-        for task in self._tasks:
+        for task in self._living:
             task.cancel()
+        # Who asked for something is told that there is no answer.
         await asyncio.gather(*self._tasks, return_exceptions=True)
         with suppress(Unavailable):
             if lives:
@@ -261,6 +264,8 @@ class Desk:
         waiting, self._waiting = self._waiting, {}
         _fail((a.answer for a in asked), _gone())
         _fail((w.answer for w in waiting.values()), _gone())
+        for known in self._rounds.values():
+            known.over.set()
         self._lost()
 
     def _go(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
