@@ -157,7 +157,7 @@ def observed(seen: Observation) -> Spec:
         return before
     counts = [_seen(i, gpu, seen) for i, gpu in enumerate(seen.spec["deploymentSpecifications"])]
     state = lifecycle.after(before["status"], counts)
-    errors = [] if state == ACTIVE else [_error(i, seen) for i in seen.instances if _failed(i)]
+    errors = [] if state == ACTIVE else [_error(i, seen) for i in _unwell(seen)]
     kept = {k: v for k, v in before.items() if k not in ("healthInfo", "instances", "targets")}
     found = {**kept, "status": state}
     if seen.memory is not None:
@@ -181,8 +181,21 @@ def _seen(index: int, gpu: Spec, seen: Observation) -> lifecycle.Seen:
     )
 
 
-def _failed(instance: Spec) -> bool:
-    return bool(instance["state"] == "failed")
+# An instance that has been starting for so long says what it waits for.
+_PATIENCE_SECONDS = 10.0
+
+
+def _unwell(seen: Observation) -> list[Spec]:
+    """Instances that failed, and those that should have started by now."""
+    since = {i["id"]: i["createdAt"] for i in seen.status.get("instances", ())}
+    return [i for i in seen.instances if i["state"] == "failed" or _is_late(i, since, seen.now)]
+
+
+def _is_late(instance: Spec, since: Mapping[str, str], now: str) -> bool:
+    began = since.get(instance["id"])
+    if began is None or instance["state"] != "starting" or not instance.get("reason"):
+        return False
+    return (times.parse(now) - times.parse(began)).total_seconds() >= _PATIENCE_SECONDS
 
 
 def _gpu(instance: Spec, seen: Observation) -> Spec:
