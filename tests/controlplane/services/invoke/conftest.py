@@ -14,6 +14,9 @@ import pytest
 import uvicorn
 
 from controlplane.http.protocol import Protocol
+from controlplane.queue.relay import Relay
+from controlplane.queue.seats import Seats
+from controlplane.queue.state import Shared
 from controlplane.runner.broker import Broker
 from controlplane.samples.echo import Echo
 from controlplane.wire import Server
@@ -68,17 +71,28 @@ class Served:
         self._server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
         serving = asyncio.ensure_future(self._server._serve())
         queue = self.nvcf.program._invoking.plane.queue
-        following = asyncio.ensure_future(queue.follow())
+        following = [asyncio.create_task(w) for w in (queue.follow(), self._relay(queue))]
         while not (self._server.started and queue.connected):
             await asyncio.sleep(0.005)
         self.port = self._server.servers[0].sockets[0].getsockname()[1]
         self._ready.set()
         await serving
-        following.cancel()
+        if answering := self._server.server_state.tasks:
+            await asyncio.wait(answering, timeout=1)  # their clients may have all of it already
+        for task in following:
+            task.cancel()
+        await asyncio.gather(*following, return_exceptions=True)
         self.nvcf.program._invoking.plane.close()
         for server in [*self.functions, listening]:
             server.close()
         await wire.end()
+        for _ in range(20):  # both ends of what was closed see it in a few turns
+            await asyncio.sleep(0)
+
+    async def _relay(self, queue: Seats) -> None:
+        """What a program does with the instances of its host."""
+        if isinstance(queue, Shared):
+            await Relay(f"{self.nvcf.program.settings.home}/run/runner.sock", queue).follow()
 
     def close(self) -> None:
         self._server.should_exit = self._server.force_exit = True
