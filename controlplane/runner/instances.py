@@ -175,6 +175,7 @@ class Instances:
             "environment": how.environment,
             "isolation": how.isolation,
             "after": how.after,
+            "private": how.private,
             "port": port,
             "directory": f"{path}/work",
             "logs": files.logs(self._home, instance.id),
