@@ -74,7 +74,7 @@ def started(run: Mapping[str, Any], environment: Mapping[str, str], place: Place
             raise Unavailable(f"isolation bubblewrap: {why}")
         if place.secrets:
             inside[SECRETS_VARIABLE] = SECRETS_PATH
-        line = [*_bubblewrap(place, command), *command]
+        line = [*_bubblewrap(place, command[: run.get("own", 0)]), *command]
         return Started(line, _outside(place), kind, [], _arguments(inside))
     return Started(command, inside, kind, [])
 
@@ -132,9 +132,10 @@ def missing_bubblewrap() -> str:
     return f"bwrap does not run here: {words[-1]}" if found.returncode else ""
 
 
-def _bubblewrap(place: Place, command: list[str]) -> Iterator[str]:
+def _bubblewrap(place: Place, own: list[str]) -> Iterator[str]:
     """The host read-only, without the server's home; processes, IPC and names of its own. The
-    network is the host's: that is how an instance is reached."""
+    network is the host's: that is how an instance is reached. `own` are the words of the image
+    map's command."""
     yield from (str(shutil.which("bwrap")), "--die-with-parent", "--unshare-all", "--share-net")
     yield from ("--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev")
     yield from ("--tmpfs", "/tmp", "--tmpfs", "/run")  # noqa: S108
@@ -144,9 +145,14 @@ def _bubblewrap(place: Place, command: list[str]) -> Iterator[str]:
             yield from ("--ro-bind", path, path)
     for path in sorted(path for pattern in _DEVICES for path in glob.glob(pattern)):
         yield from ("--dev-bind", path, path)
-    yield from ("--tmpfs", place.home)
-    for path in _needed(command, ("/tmp", "/run", place.home)):  # noqa: S108
-        yield from ("--ro-bind", path, path)
+    needed = _needed(own, place.home)
+    for path in needed:
+        if not _below(path, (place.home,)):
+            yield from ("--ro-bind", path, path)
+    yield from ("--tmpfs", place.home)  # after what may be around it
+    for path in needed:
+        if _below(path, (place.home,)):
+            yield from ("--ro-bind", path, path)
     yield from ("--bind", f"{place.directory}/work", f"{place.directory}/work")
     if place.secrets:
         yield from ("--ro-bind", f"{place.directory}/secrets.json", SECRETS_PATH)
@@ -159,16 +165,27 @@ def _arguments(environment: Mapping[str, str]) -> str:
     return "\0".join(["--clearenv", *words]) + "\0"
 
 
-def _needed(command: list[str], hidden: tuple[str, ...]) -> list[str]:
-    """What is hidden, and without which a command does not run: this Python, files that it names,
-    and where names of hosts are looked up (often a link to below /run)."""
-    named = [word for word in command if os.path.isabs(word) and os.path.exists(word)]
+def _needed(own: list[str], home: str) -> list[str]:
+    """What is hidden, and without which a command does not run: this Python, files that the image
+    map names, and where names of hosts are looked up (often a link to below /run). Whatever is
+    named, nothing shows the home."""
+    named = [
+        word
+        for word in own
+        if os.path.isabs(word) and os.path.exists(word) and not _touches(word, home)
+    ]
     resolver = [path for path in (os.path.realpath(_RESOLVER),) if os.path.exists(path)]
     found: list[str] = []
     for path in (sys.prefix, sys.base_prefix, *resolver, *named):
-        if _below(path, hidden) and not _below(path, found):
+        if _below(path, ("/tmp", "/run", home)) and not _below(path, found):  # noqa: S108
             found.append(path)
     return found
+
+
+def _touches(path: str, home: str) -> bool:
+    """Whether a path is the home, below it or above, wherever links lead."""
+    both = os.path.realpath(path), os.path.realpath(home)
+    return os.path.commonpath(both) in both
 
 
 def _below(path: str, directories: Iterable[str]) -> bool:

@@ -21,6 +21,7 @@ RUN: dict[str, Any] = {
     "env": {"URL": "http://127.0.0.1:{port}", "MODE": "of the image"},
     "isolation": "",
     "port": 8000,
+    "own": 2,
 }
 
 
@@ -135,11 +136,46 @@ def test_what_a_command_needs_is_shown(path: Path) -> None:
     program(path, "bwrap")
     script = path / "script.py"
     script.touch()
-    found = started({**RUN, "command": [sys.executable, str(script)]}, {}, PLACE)
+    found = started({**RUN, "command": [sys.executable, str(script)], "own": 2}, {}, PLACE)
     line = " ".join(found.command)
     hidden = str(script).startswith("/tmp/")
     assert (f"--ro-bind {script} {script}" in line) is hidden
     assert started({**RUN, "isolation": NONE}, {}, PLACE).isolation == NONE
+
+
+def test_nothing_that_is_named_shows_the_home(path: Path) -> None:
+    """Neither words of the image map nor, least of all, those of a workload."""
+    program(path, "bwrap")
+    home = path / "here" / "home"
+    secret = home / "vault.json"
+    (home / "run").mkdir(parents=True)
+    for file in (secret, path / "script.py"):
+        file.touch()
+    (path / "link").symlink_to(home)
+    words = [home, home.parent, "/", secret, home / "run", path / "link", f"{path}/x/../here/home"]
+    (path / "x").mkdir()
+    place = Place(str(home), f"{home}/run/instances/a", 0, False)
+
+    def bound(own: int) -> list[str]:
+        command = ["python3", str(path / "script.py"), *map(str, words)]
+        line = started({**RUN, "command": command, "own": own}, {}, place).command
+        return [line[i + 2] for i, word in enumerate(line[: line.index("--")]) if "bind" in word]
+
+    shown = bound(len(words) + 2)
+    touching = [p for p in shown if Path(p) in {*home.parents, home} or str(home) in p]
+    assert touching == ["/", f"{home}/run/instances/a/work"]
+    assert set(bound(2)) == set(shown)
+    assert str(path / "script.py") not in bound(1), "a word of the workload"
+    assert str(path / "script.py") not in bound(0)
+
+
+def test_the_home_is_hidden_after_what_is_around_it(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program(path, "bwrap")
+    monkeypatch.setattr(sys, "prefix", "/tmp/python")
+    line = " ".join(started(RUN, {}, Place("/tmp/python/home", "/tmp/i", 0, False)).command)
+    assert line.index("--ro-bind /tmp/python ") < line.index("--tmpfs /tmp/python/home")
 
 
 def test_what_computes_is_shown(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
