@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import os
 import signal
@@ -14,6 +15,7 @@ import pytest
 
 from aicr.errors import NotFound, Unavailable
 from controlplane.runner import shim
+from controlplane.runtime import process as processes
 from controlplane.runtime.process import Process, end
 from controlplane.runtime.protocol import ENDED, FAILED, RUNNING, STARTING
 from tests.controlplane.hosts import ECHO, PROBE, Host, instance, kill, running, wait_for_end
@@ -506,6 +508,36 @@ def test_changes_wake(host: Host) -> None:
             await watching
 
     asyncio.run(watch())
+
+
+def test_a_runner_that_cannot_be_brought_is_tried_again(
+    host: Host, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(processes, "_AGAIN_SECONDS", 0.0)
+    spawn, failures = host.process.spawn, iter([OSError(errno.EMFILE, "too many open files")])
+
+    def fragile() -> None:
+        for failure in failures:
+            raise failure
+        spawn()
+
+    monkeypatch.setattr(host.process, "spawn", fragile)
+
+    async def watch() -> None:
+        woken = asyncio.Event()
+        watching = asyncio.create_task(host.process.watch(woken.set))
+        await asyncio.wait(
+            {watching, asyncio.create_task(woken.wait())},
+            timeout=30,
+            return_when=asyncio.FIRST_COMPLETED,
+        )
+        assert woken.is_set()
+        watching.cancel()
+        with suppress(asyncio.CancelledError):
+            await watching
+
+    asyncio.run(watch())
+    assert "too many open files" in capfd.readouterr().err
 
 
 # --------------------------------------------------------------------------- secrets
