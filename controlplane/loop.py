@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import partial
 from types import MappingProxyType
 
 from aicr.errors import AicrError
@@ -73,19 +74,11 @@ class Loop:
     async def run(self) -> None:
         """Until cancelled. What fails is logged, and tried again with the next round."""
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._keep(self._house, _second))
+            tasks.create_task(keep(partial(asyncio.to_thread, self._house), a_second))
             if self._reconciler is not None and self._runtime is not None:
-                tasks.create_task(self._keep(self._reconcile, self._wait))
-                tasks.create_task(self._runtime.watch(self.wake))
-
-    async def _keep(self, work: Callable[[], None], wait: Callable[[], Awaitable[None]]) -> None:
-        while True:
-            try:
-                await asyncio.to_thread(work)
-            except Exception as e:  # noqa: BLE001 (the next round must come)
-                trace = None if isinstance(e, AicrError) else e
-                log("error", "a round of the loop failed", error=str(e), trace=trace)
-            await wait()
+                watch = partial(self._runtime.watch, self.wake)
+                tasks.create_task(keep(partial(asyncio.to_thread, self._reconcile), self._wait))
+                tasks.create_task(keep(watch, a_second))
 
     async def _wait(self) -> None:
         await asyncio.sleep(PACE)  # many changes at once are one pass
@@ -123,5 +116,16 @@ class Loop:
             self._reconciler.end()
 
 
-async def _second() -> None:
+async def keep(work: Callable[[], Awaitable[None]], wait: Callable[[], Awaitable[None]]) -> None:
+    """Work again and again, until cancelled; what fails is logged."""
+    while True:
+        try:
+            await work()
+        except Exception as e:  # noqa: BLE001 (the next round must come)
+            trace = None if isinstance(e, AicrError) else e
+            log("error", "a round of the loop failed", error=str(e), trace=trace)
+        await wait()
+
+
+async def a_second() -> None:
     await asyncio.sleep(SECONDS)

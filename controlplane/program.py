@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+import signal
 import time
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Coroutine, Sequence
+from contextlib import AsyncExitStack
 from functools import partial
 from typing import Any
 
@@ -27,7 +28,7 @@ from controlplane.http.log import log
 from controlplane.http.metrics import Metrics
 from controlplane.http.settings import Settings
 from controlplane.local import engine_at
-from controlplane.loop import Loop, runtime_of
+from controlplane.loop import Loop, a_second, keep, runtime_of
 from controlplane.plan.recover import recover
 from controlplane.queue.local import Local
 from controlplane.queue.relay import Relay
@@ -227,26 +228,30 @@ class Program:
 
     async def start(self) -> None:
         """Begin what goes on beside requests."""
-        self._tasks = [
-            asyncio.create_task(self.tail.follow()),
-            asyncio.create_task(self._loop.run()),
-            asyncio.create_task(self._invoking.plane.queue.follow()),
-            asyncio.create_task(self._invoking.plane.results.tidy()),
-        ]
-        if isinstance(queue := self._invoking.plane.queue, Shared):
-            relay = Relay(home_of(self.settings).socket, queue, self.settings.advertise)
-            self._tasks.append(asyncio.create_task(relay.follow()))
+        plane = self._invoking.plane
+        self._go(self.tail.follow())
+        self._go(self._loop.run())
+        self._go(plane.queue.follow())
+        self._go(keep(plane.results.tidy, a_second))
+        if isinstance(plane.queue, Shared):
+            relay = Relay(home_of(self.settings).socket, plane.queue, self.settings.advertise)
+            self._go(relay.follow())
+
+    def _go(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        task.add_done_callback(_missed)
+        self._tasks.append(task)
 
     async def stop(self) -> None:
-        """End it, and close the store: what was asked to be written is."""
-        for task in self._tasks:
-            task.cancel()
-        for task in self._tasks:
-            with suppress(asyncio.CancelledError):
-                await task
-        self._invoking.plane.close()
-        await asyncio.to_thread(self._loop.end)
-        await asyncio.to_thread(self.engine.store.close)
+        """End it, and close the store: what was asked to be written is. The lease is given back and
+        the store closed whatever fails before."""
+        async with AsyncExitStack() as last:
+            last.push_async_callback(asyncio.to_thread, self.engine.store.close)
+            last.push_async_callback(asyncio.to_thread, self._loop.end)
+            last.callback(self._invoking.plane.close)
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _load(self) -> Answers:
         catalog, allowed = load(self.settings)
@@ -264,3 +269,10 @@ class Program:
         self.engine.vault.refresh()
         self.lifecycle.note = ""
         log("info", "the catalog was reloaded", digest=answers.catalog.digest)
+
+
+def _missed(task: asyncio.Task[None]) -> None:
+    """A worker without what goes on beside requests is no worker: it ends, and another comes."""
+    if not task.cancelled() and (e := task.exception()) is not None:
+        log("error", "a worker's background task failed: the worker ends", error=str(e), trace=e)
+        os.kill(os.getpid(), signal.SIGTERM)

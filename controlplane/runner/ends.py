@@ -7,9 +7,12 @@ import os
 import signal
 import subprocess
 from contextlib import suppress
+from typing import Any
 
 from controlplane.runner import files, shim
 from controlplane.wire import Json
+
+_AGAIN_SECONDS = 0.5
 
 
 def said(found: Json | None) -> str:
@@ -44,19 +47,38 @@ def _settle(ended: asyncio.Future[None]) -> None:
         ended.set_result(None)
 
 
+def lives(held: Any) -> int:
+    """The pid of the shim that wrote this about itself; 0 when it is gone, or this is nothing."""
+    match held:
+        case {"pid": int(pid), "identity": str(known)} if known and shim.identity(pid) == known:
+            return pid
+    return 0
+
+
 async def gone(pid: int) -> None:
     """Wait for the end of a process, whoever's child it is."""
     if not pid:
         return
-    try:
-        handle = os.pidfd_open(pid)
-    except ProcessLookupError:
+    handle = await _handle(pid)
+    if handle is None:
         return
     loop = asyncio.get_running_loop()
     ended: asyncio.Future[None] = loop.create_future()
-    loop.add_reader(handle, _settle, ended)
     try:
+        loop.add_reader(handle, _settle, ended)
         await ended
     finally:
         loop.remove_reader(handle)
         os.close(handle)
+
+
+async def _handle(pid: int) -> int | None:
+    """What becomes readable when a process ends; None when it has. Where none is to be had (too
+    many files are open), later: a process that nobody waits for would never be over."""
+    while True:
+        try:
+            return os.pidfd_open(pid)
+        except ProcessLookupError:
+            return None
+        except OSError:
+            await asyncio.sleep(_AGAIN_SECONDS)

@@ -11,6 +11,7 @@ import os
 import re
 import shutil
 import signal
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Any
@@ -58,10 +59,16 @@ def all_of(home: str) -> list[str]:
     """The directories of instances that are there."""
     top = f"{home}/{INSTANCES}"
     names = sorted(os.listdir(top))
-    for name in names:
-        if name.startswith(_GIVEN_UP):  # somebody was killed while removing it
-            shutil.rmtree(f"{top}/{name}", ignore_errors=True)
     return [f"{top}/{name}" for name in names if not name.startswith(_GIVEN_UP)]
+
+
+def sweep(home: str) -> None:
+    """Remove what was given up; it may be much, and others may do so at the same time."""
+    top = f"{home}/{INSTANCES}"
+    with suppress(FileNotFoundError):
+        for name in os.listdir(top):
+            if name.startswith(_GIVEN_UP):
+                shutil.rmtree(f"{top}/{name}", ignore_errors=True)
 
 
 def make(path: str, spec: Mapping[str, Any], secrets: Mapping[str, str]) -> None:
@@ -77,21 +84,14 @@ def make(path: str, spec: Mapping[str, Any], secrets: Mapping[str, str]) -> None
 
 def give_up(path: str) -> str:
     """Take a directory out of the way in one step: no shim that comes late starts from it. Where it
-    is then; nothing when there was none."""
+    is then, until the next sweep; nothing when there was none."""
     top, name = os.path.split(path)
-    there = f"{top}/{_GIVEN_UP}{name}"
-    shutil.rmtree(there, ignore_errors=True)
+    there = f"{top}/{_GIVEN_UP}{time.time_ns()}~{name}"
     try:
         os.rename(path, there)
     except FileNotFoundError:
         return ""
     return there
-
-
-def remove(path: str) -> None:
-    there = give_up(path)
-    if there:
-        shutil.rmtree(there, ignore_errors=True)
 
 
 def read(path: str, name: str) -> Any:

@@ -6,15 +6,15 @@ import asyncio
 import signal
 import socket
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import closing, suppress
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from aicr.errors import AicrError, Unavailable
 from controlplane.http.log import log
 from controlplane.runner import files, isolation, probe, shim
 from controlplane.runner.broker import Broker
-from controlplane.runner.ends import clean, gone, said, send
+from controlplane.runner.ends import clean, gone, lives, said, send
 from controlplane.runner.nursery import Nursery
 from controlplane.runner.states import (
     BROKE,
@@ -45,6 +45,8 @@ class Options(NamedTuple):
 
 # What is kept of a workload as it is.
 _KEPT = ("probe", "concurrency", "once", "directories")
+# What the specification of an instance says, beside whose it is, that is used after a crash.
+_WRITTEN = ("after", "environment", "grace", "isolation", "port")
 # So often in a row an instance may fail to answer before it is made to end.
 PATIENCE = 3
 # An instance whose port was taken by somebody else tries so many others.
@@ -93,7 +95,7 @@ class Instances:
     ) -> None:
         self._home, self._options, self._doors, self._changed = home, options, doors, changed
         self._table: dict[str, Entry] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Future[None]] = set()
         self._closing = False
         self.nursery = Nursery()
 
@@ -154,10 +156,10 @@ class Instances:
             entry.spec = self._spec(path, instance, message)
             files.make(path, entry.spec, message.get("secrets", {}))
         except (AicrError, OSError) as e:
-            entry.state, entry.reason = FAILED, str(getattr(e, "message", None) or e)
+            entry.state, entry.reason = FAILED, _words(e)
         self._table[instance.id] = entry
         if entry.state == STARTING:
-            self._do(self._live(entry, path, message))
+            self._do(self._cared(entry, path, self._live(entry, path, message)))
         return entry
 
     def _spec(self, path: str, instance: Instance, message: Json) -> Json:
@@ -175,6 +177,7 @@ class Instances:
             "environment": how.environment,
             "isolation": how.isolation,
             "after": how.after,
+            "private": how.private,
             "port": port,
             "directory": f"{path}/work",
             "logs": files.logs(self._home, instance.id),
@@ -211,9 +214,24 @@ class Instances:
             if not (left and self._lost_port(entry)):
                 break
             log("warn", "a port was taken", instance=entry.instance.id, port=entry.port)
-            entry.spec = self._spec(path, entry.instance, message)
-            files.make(path, entry.spec, message.get("secrets", {}))
+            try:
+                entry.spec = self._spec(path, entry.instance, message)
+                files.make(path, entry.spec, message.get("secrets", {}))
+            except (AicrError, OSError) as e:
+                self._happen(entry, BROKE, _words(e))
+                return
         self._ended(entry, path)
+
+    async def _cared(self, entry: Entry, path: str, life: Awaitable[None]) -> None:
+        """Whatever is wrong with a life, it has an end, and nothing of it goes on unseen."""
+        try:
+            await life
+        except Exception as e:  # noqa: BLE001 (what is not known here is an end too)
+            log("error", "the runner stumbled", instance=entry.instance.id, error=str(e), trace=e)
+            send(entry.pid, signal.SIGKILL)
+            with suppress(OSError):
+                await asyncio.to_thread(clean, entry.spec, path)
+            self._happen(entry, BROKE, f"the runner stumbled: {_words(e)}")
 
     def _lost_port(self, entry: Entry) -> bool:
         """Whether an instance never came to listen because another process got its port first."""
@@ -226,11 +244,12 @@ class Instances:
 
     async def _watched(self, entry: Entry, path: str) -> None:
         """Look after an instance that has a shim, until it has none."""
-        probing = asyncio.create_task(self._probe(entry))
+        probing = self._do(self._probe(entry))
         try:
             await gone(entry.pid)
         finally:
             probing.cancel()
+        entry.pid = 0  # which may be anybody's from now on
         if files.read(path, shim.EXIT) is None:
             await asyncio.to_thread(clean, entry.spec, path)
 
@@ -296,8 +315,12 @@ class Instances:
 
     def _forget(self, entry: Entry, path: str) -> None:
         del self._table[entry.instance.id]
-        files.remove(path)
-        files.prune_logs(self._home, {files.key(id_) for id_ in self._table})
+        try:
+            files.give_up(path)
+            files.prune_logs(self._home, {files.key(id_) for id_ in self._table})
+        except OSError as e:
+            log("warn", "an instance left something", instance=entry.instance.id, error=str(e))
+        self._do(asyncio.to_thread(files.sweep, self._home))
         entry.over.set()
         if entry.again is not None and not self._closing:
             self.start(*entry.again)
@@ -322,19 +345,38 @@ class Instances:
     def adopt(self) -> None:
         """Know again what the last runner left."""
         for path in files.all_of(self._home):
-            spec, held = files.read(path, shim.SPEC), files.read(path, shim.SHIM)
-            if spec is None or held is None:
+            try:
+                entry = self._known(path)
+            except (AicrError, AttributeError, KeyError, TypeError, ValueError) as e:
+                log("error", "an instance is not to be known", directory=path, error=str(e))
+                entry = None
+            if entry is None:
                 self._give_up(path)
-                continue
-            entry = Entry(Instance(*spec["instance"]), spec)
-            self._table[entry.instance.id] = entry
-            if shim.identity(held["pid"]) == held["identity"]:
-                entry.pid = held["pid"]
-                if files.read(path, files.WAS_WELL):
-                    self._happen(entry, WELL)
-            if files.read(path, files.STOPPING):
-                self._happen(entry, STOP)
-            self._do(self._adopted(entry, path))
+            else:
+                self._adopt(entry, path)
+        self._do(asyncio.to_thread(files.sweep, self._home))
+
+    def _known(self, path: str) -> Entry | None:
+        """What a directory says of its instance; None of a start that was cut off. Raises AicrError
+        or what Python does where it is not what a runner wrote."""
+        spec, held = files.read(path, shim.SPEC), files.read(path, shim.SHIM)
+        if spec is None or held is None:
+            return None
+        entry = Entry(Instance(*map(str, spec["instance"])), spec)
+        if files.directory(self._home, entry.instance.id) != path:
+            raise ValueError("it is another one's")
+        if missing := [name for name in _WRITTEN if name not in spec]:
+            raise KeyError(*missing)
+        entry.pid = lives(held)
+        return entry
+
+    def _adopt(self, entry: Entry, path: str) -> None:
+        self._table[entry.instance.id] = entry
+        if entry.pid and files.read(path, files.WAS_WELL):
+            self._happen(entry, WELL)
+        if files.read(path, files.STOPPING):
+            self._happen(entry, STOP)
+        self._do(self._cared(entry, path, self._adopted(entry, path)))
 
     async def _adopted(self, entry: Entry, path: str) -> None:
         await self._watched(entry, path)
@@ -343,22 +385,27 @@ class Instances:
     @staticmethod
     def _give_up(path: str) -> None:
         """A start that was cut off: its shim finds nothing to start, or was just there."""
-        there = files.give_up(path)
-        held = files.read(there, shim.SHIM) if there else None
-        if held is not None:
-            send(held["pid"], signal.SIGKILL)
-        files.kill_members(path)
-        files.remove(there)
+        try:
+            there = files.give_up(path)
+            send(lives(files.read(there, shim.SHIM)) if there else 0, signal.SIGKILL)
+            files.kill_members(path)
+        except OSError as e:
+            log("warn", "an instance left something", directory=path, error=str(e))
 
-    def _do(self, work: Any) -> None:
+    def _do(self, work: Awaitable[None]) -> asyncio.Future[None]:
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._done)
+        return task
 
-    def _done(self, task: asyncio.Task[None]) -> None:
+    def _done(self, task: asyncio.Future[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (e := task.exception()) is not None:
             log("error", "the runner stumbled", error=str(e), trace=e)
+
+
+def _words(e: Exception) -> str:
+    return str(getattr(e, "message", None) or e)
 
 
 def _nothing(_: Instances, __: Entry, ___: str) -> None:

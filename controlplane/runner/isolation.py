@@ -7,13 +7,15 @@ import glob
 import hashlib
 import os
 import shutil
+import string
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from aicr.errors import Unavailable
+from aicr.errors import InvalidRequest, Unavailable
 from controlplane.runner import files
+from controlplane.runner.shim import COOKIE, PRIVATE
 
 NONE, BUBBLEWRAP, PODMAN = KINDS = ("none", "bubblewrap", "podman")
 PORT, WORK = "{port}", "{work}"
@@ -37,23 +39,32 @@ class Place(NamedTuple):
 
 
 class Started(NamedTuple):
-    """A command line with its environment, what isolates it, and what to run when it is over."""
+    """A command line with its environment, what isolates it, and what to run when it is over.
+
+    Where something isolates, the environment is that program's own, which nobody but the server
+    decides: one of an instance would also say which program it is (PATH) and what that loads
+    (LD_PRELOAD). The instance's is in `private` then, as shim.PRIVATE hands it over: values belong
+    into no command line either.
+    """
 
     command: list[str]
     environment: dict[str, str]
     isolation: str
     after: list[str]
+    private: str = ""
 
 
 def started(run: Mapping[str, Any], environment: Mapping[str, str], place: Place) -> Started:
     """How a resolved image (controlplane.runtime.images) is started with an environment.
 
-    Raises Unavailable when it asks for an isolation that is not to be had here.
+    Raises Unavailable when it asks for an isolation that is not to be had here, InvalidRequest for
+    what no process can be given.
     """
     kind = run["isolation"] or default()
     values = {**run["env"], **environment, **_facts(place)}
     filled = {name: _filled(value, place) for name, value in values.items()}
     command = [_filled(word, place) for word in run["command"]]
+    _check(filled, command)
     if kind == PODMAN:
         return _podman(run, command, filled, place)
     inside = {**_base(), "HOME": f"{place.directory}/work", **filled}
@@ -63,13 +74,28 @@ def started(run: Mapping[str, Any], environment: Mapping[str, str], place: Place
             raise Unavailable(f"isolation bubblewrap: {why}")
         if place.secrets:
             inside[SECRETS_VARIABLE] = SECRETS_PATH
-        return Started([*_bubblewrap(place, command), *command], inside, kind, [])
+        line = [*_bubblewrap(place, command[: run.get("own", 0)]), *command]
+        return Started(line, _outside(place), kind, [], _arguments(inside))
     return Started(command, inside, kind, [])
 
 
 def _filled(text: str, place: Place) -> str:
     filled = text.replace(WORK, f"{place.directory}/{files.WORK}")
     return filled.replace(PORT, str(place.port)) if place.port else filled
+
+
+def _check(environment: Mapping[str, str], command: Iterable[str]) -> None:
+    """A NUL would begin another argument of what isolates."""
+    for name, value in environment.items():
+        if not name or "=" in name or "\0" in name + value:
+            raise InvalidRequest(f"{name!r} in the environment cannot be given to a process")
+    if any("\0" in word for word in command):
+        raise InvalidRequest("a NUL in the command line cannot be given to a process")
+
+
+def _outside(place: Place) -> dict[str, str]:
+    """The environment of what isolates."""
+    return {**_base(), COOKIE: place.directory}
 
 
 def _base() -> dict[str, str]:
@@ -106,10 +132,11 @@ def missing_bubblewrap() -> str:
     return f"bwrap does not run here: {words[-1]}" if found.returncode else ""
 
 
-def _bubblewrap(place: Place, command: list[str]) -> Iterator[str]:
+def _bubblewrap(place: Place, own: list[str]) -> Iterator[str]:
     """The host read-only, without the server's home; processes, IPC and names of its own. The
-    network is the host's: that is how an instance is reached."""
-    yield from ("bwrap", "--die-with-parent", "--unshare-all", "--share-net")
+    network is the host's: that is how an instance is reached. `own` are the words of the image
+    map's command."""
+    yield from (str(shutil.which("bwrap")), "--die-with-parent", "--unshare-all", "--share-net")
     yield from ("--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev")
     yield from ("--tmpfs", "/tmp", "--tmpfs", "/run")  # noqa: S108
     if place.secrets:  # nothing can be put into what is the host's: /var is made anew
@@ -118,25 +145,47 @@ def _bubblewrap(place: Place, command: list[str]) -> Iterator[str]:
             yield from ("--ro-bind", path, path)
     for path in sorted(path for pattern in _DEVICES for path in glob.glob(pattern)):
         yield from ("--dev-bind", path, path)
-    yield from ("--tmpfs", place.home)
-    for path in _needed(command, ("/tmp", "/run", place.home)):  # noqa: S108
-        yield from ("--ro-bind", path, path)
+    needed = _needed(own, place.home)
+    for path in needed:
+        if not _below(path, (place.home,)):
+            yield from ("--ro-bind", path, path)
+    yield from ("--tmpfs", place.home)  # after what may be around it
+    for path in needed:
+        if _below(path, (place.home,)):
+            yield from ("--ro-bind", path, path)
     yield from ("--bind", f"{place.directory}/work", f"{place.directory}/work")
     if place.secrets:
         yield from ("--ro-bind", f"{place.directory}/secrets.json", SECRETS_PATH)
     yield from ("--chdir", f"{place.directory}/work", "--")
 
 
-def _needed(command: list[str], hidden: tuple[str, ...]) -> list[str]:
-    """What is hidden, and without which a command does not run: this Python, files that it names,
-    and where names of hosts are looked up (often a link to below /run)."""
-    named = [word for word in command if os.path.isabs(word) and os.path.exists(word)]
+def _arguments(environment: Mapping[str, str]) -> str:
+    """An environment, and no other, as arguments of bubblewrap."""
+    words = [word for pair in environment.items() for word in ("--setenv", *pair)]
+    return "\0".join(["--clearenv", *words]) + "\0"
+
+
+def _needed(own: list[str], home: str) -> list[str]:
+    """What is hidden, and without which a command does not run: this Python, files that the image
+    map names, and where names of hosts are looked up (often a link to below /run). Whatever is
+    named, nothing shows the home."""
+    named = [
+        word
+        for word in own
+        if os.path.isabs(word) and os.path.exists(word) and not _touches(word, home)
+    ]
     resolver = [path for path in (os.path.realpath(_RESOLVER),) if os.path.exists(path)]
     found: list[str] = []
     for path in (sys.prefix, sys.base_prefix, *resolver, *named):
-        if _below(path, hidden) and not _below(path, found):
+        if _below(path, ("/tmp", "/run", home)) and not _below(path, found):  # noqa: S108
             found.append(path)
     return found
+
+
+def _touches(path: str, home: str) -> bool:
+    """Whether a path is the home, below it or above, wherever links lead."""
+    both = os.path.realpath(path), os.path.realpath(home)
+    return os.path.commonpath(both) in both
 
 
 def _below(path: str, directories: Iterable[str]) -> bool:
@@ -154,10 +203,11 @@ def _podman(
     run: Mapping[str, Any], command: list[str], environment: dict[str, str], place: Place
 ) -> Started:
     """The image itself, under runc (crun fails where control groups are hybrid)."""
-    if shutil.which("podman") is None:
+    podman = shutil.which("podman")
+    if podman is None:
         raise Unavailable("isolation podman: podman is not on the PATH of the server: install it")
     name = "aicr-" + hashlib.sha256(place.directory.encode()).hexdigest()[:24]
-    line = ["podman", "run", "--rm", "--runtime", "runc", "--name", name, "--pull", "missing"]
+    line = [podman, "run", "--rm", "--runtime", "runc", "--name", name, "--pull", "missing"]
     inside = dict(environment)
     work = f"{place.directory}/{files.WORK}"
     line += ["-v", f"{work}:{work}"]
@@ -167,9 +217,17 @@ def _podman(
     if place.port:
         line += ["-p", f"127.0.0.1:{place.port}:{run['port']}"]
         inside["PORT"] = str(run["port"])
-    host = {**_base(), "HOME": os.environ.get("HOME", "/")}
-    # Values come from podman's own environment, not from argv; but what podman needs itself.
-    for name_ in sorted(inside):
-        line += ["-e", f"{name_}={inside[name_]}" if name_ in host else name_]
-    after = ["podman", "rm", "--force", "--time", "0", "--ignore", name]
-    return Started([*line, run["image"], *command], {**inside, **host}, PODMAN, after)
+    line += ["--env-file", f"{place.directory}/{PRIVATE}"]
+    after = [podman, "rm", "--force", "--time", "0", "--ignore", name]
+    outside = {**_outside(place), "HOME": os.environ.get("HOME", "/")}
+    return Started([*line, run["image"], *command], outside, PODMAN, after, _lines(inside))
+
+
+def _lines(environment: Mapping[str, str]) -> str:
+    """An environment as a file of podman's, which has a line for each, and comments."""
+    for name, value in environment.items():
+        if name[0] in "#" + string.whitespace or not {"\n", "\r"}.isdisjoint(name + value):
+            raise InvalidRequest(
+                f"isolation podman: {name!r} in the environment is not of one line"
+            )
+    return "".join(f"{name}={value}\n" for name, value in sorted(environment.items()))

@@ -40,7 +40,10 @@ async def _http(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, prob
     uri = probe["uri"] if probe["uri"].startswith("/") else f"/{probe['uri']}"
     head = f"GET {uri} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
     writer.write(head.encode("ascii", "replace"))
-    found = _STATUS.match(await reader.readline())
+    try:
+        found = _STATUS.match(await reader.readline())
+    except ValueError:  # a line without an end
+        found = None
     if found is None:
         return "it does not answer in HTTP/1.1"
     if int(found[1]) != probe["status"]:

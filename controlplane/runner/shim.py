@@ -8,6 +8,8 @@ start. In an instance's directory:
     spec.json      what to run: written by the runner, read once
     shim.json      who holds it: pid, and since when that pid is this process
     child.json     the pid of the command itself
+    private        the environment inside of what isolates, for bubblewrap (--args) or podman
+                   (--env-file)
     secrets.json   names and values of secrets; gone when the instance is
     exit.json      how it ended, and the last thing that is written
 """
@@ -29,7 +31,7 @@ from contextlib import suppress
 from typing import Any
 
 SPEC, SHIM, CHILD, EXIT = "spec.json", "shim.json", "child.json", "exit.json"
-SECRETS = "secrets.json"
+SECRETS, PRIVATE = "secrets.json", "private"
 # In the environment of everything that an instance starts, with the instance's directory.
 COOKIE = "AICR_INSTANCE"
 LOG = "log"
@@ -173,8 +175,9 @@ class Shim:
     def _guarded(self, wake: int) -> dict[str, Any]:
         try:
             child = self._start()
-        except OSError as e:
-            return {"error": f"cannot run {self._spec['command'][0]}: {e.strerror}"}
+        except (OSError, ValueError) as e:  # the latter for words that cannot be encoded
+            why = getattr(e, "strerror", None) or e
+            return {"error": f"cannot run {self._spec['command'][0]}: {why}"}
         with suppress(
             FileNotFoundError
         ):  # whoever took the directory away is seen at the next look
@@ -183,8 +186,19 @@ class Shim:
         return {"exit": code, **({"why": self._why} if self._why else {})}
 
     def _start(self) -> subprocess.Popen[bytes]:
+        text = self._spec.get("private", "").encode(errors="surrogateescape")
+        with open(f"{self._directory}/{PRIVATE}", "wb+", opener=_private) as private:
+            private.write(text)
+            private.seek(0)
+            if self._spec["isolation"] != "bubblewrap":
+                return self._popen(self._spec["command"])
+            program, *words = self._spec["command"]
+            handle = private.fileno()
+            return self._popen([program, "--args", str(handle), *words], handle)
+
+    def _popen(self, command: list[str], *handles: int) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
-            self._spec["command"],
+            command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -192,6 +206,7 @@ class Shim:
             cwd=self._spec["directory"],
             preexec_fn=_bound(os.getpid()),  # noqa: PLW1509 (one thread, and nothing else binds)
             process_group=0,
+            pass_fds=handles,
         )
 
     def _watch(self, child: subprocess.Popen[bytes], wake: int) -> int:
@@ -273,6 +288,10 @@ class Shim:
             os.unlink(f"{self._directory}/{SECRETS}")
         with suppress(FileNotFoundError):
             put(self._directory, EXIT, ended)
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_CLOEXEC, 0o600)
 
 
 def _bound(parent: int) -> Any:

@@ -64,10 +64,12 @@ class Images(Model):
 
 
 class Run(TypedDict):
-    """What the runner is told to start; an empty isolation is the host's default."""
+    """What the runner is told to start; an empty isolation is the host's default. Of the command so
+    many words are the image map's `own`: what follows are arguments of the workload."""
 
     image: str
     command: list[str]
+    own: int
     env: dict[str, str]
     isolation: str
     port: int
@@ -175,6 +177,7 @@ def run_of(image: Image, workload: Workload) -> Run:
     return {
         "image": workload["image"],
         "command": [*image.command, *arguments],
+        "own": len(image.command),
         "env": dict(image.env),
         "isolation": image.isolation or "",
         "port": workload.get("port", 0),

@@ -7,38 +7,59 @@ import os
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
 from contextlib import suppress
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from controlplane.runner.shim import LOG, LOG_FILES
 from controlplane.runtime.protocol import Line
 
 # Between looks at a log that is followed, seconds.
 PAUSE = 0.1
+# Bytes of a line that was joined from partial ones; a longer one is several.
+LONGEST = 256 * 1024
+
+
+class _Parts(NamedTuple):
+    """A line as far as it came, since when, and its bytes so far."""
+
+    time: bytes
+    texts: list[bytes]
+    size: int
 
 
 class Joining:
-    """Makes whole lines of CRI lines: partial ones wait for what ends them."""
+    """Makes whole lines of CRI lines: partial ones wait for what ends them, or for so many more
+    that they would be longer than LONGEST: then they are a line of their own."""
 
     def __init__(self) -> None:
-        self._parts: dict[str, Line] = {}
+        self._parts: dict[bytes, _Parts] = {}
 
-    def add(self, line: bytes) -> Line | None:
-        """The line that ends with this one. What is no CRI line is left out."""
-        fields = line.rstrip(b"\n").decode("utf-8", "replace").split(" ", 3)
-        if len(fields) != 4 or fields[2] not in ("F", "P"):
-            return None
+    def add(self, line: bytes) -> Iterator[Line]:
+        """The lines that end with this one. What is no CRI line is left out."""
+        fields = line.rstrip(b"\n").split(b" ", 3)
+        if len(fields) != 4 or fields[2] not in (b"F", b"P"):
+            return
         time, stream, flag, text = fields
-        before = self._parts.pop(stream, Line(time, stream, ""))
-        entry = before._replace(text=before.text + text)
-        if flag == "F":
-            return entry
-        self._parts[stream] = entry
-        return None
+        before = self._parts.pop(stream, None)
+        if before is not None and before.size + len(text) > LONGEST:
+            yield _line(stream, before)
+            before = None
+        begun, texts, size = before or _Parts(time, [], 0)
+        texts.append(text)
+        parts = _Parts(begun, texts, size + len(text))
+        if flag == b"F":
+            yield _line(stream, parts)
+        else:
+            self._parts[stream] = parts
 
     def rest(self) -> Iterator[Line]:
         """What was never ended."""
-        yield from self._parts.values()
-        self._parts = {}
+        parts, self._parts = self._parts, {}
+        yield from (_line(*found) for found in parts.items())
+
+
+def _line(stream: bytes, parts: _Parts) -> Line:
+    words = (parts.time, stream, b"".join(parts.texts))
+    return Line(*(word.decode("utf-8", "replace") for word in words))
 
 
 def _paths(directory: str) -> list[str]:
@@ -57,9 +78,7 @@ def lines(directory: str) -> Iterator[Line]:
     """Every line of a log."""
     joining = Joining()
     for line in _raw(directory):
-        entry = joining.add(line)
-        if entry is not None:
-            yield entry
+        yield from joining.add(line)
     yield from joining.rest()
 
 
@@ -79,7 +98,7 @@ async def follow(
             yield entry
         while True:
             going = await asyncio.to_thread(alive)  # before the last look, or that would miss some
-            for entry in tail.read():
+            for entry in await asyncio.to_thread(tail.read):
                 yield entry
             if not going:
                 break
@@ -101,16 +120,14 @@ class Tail:
 
     def read(self) -> list[Line]:
         """What came since the last time, from the oldest file on at first."""
-        found = []
+        found: list[Line] = []
         for file in self._files():
             for line in file:
                 if not line.endswith(b"\n"):
                     self._partial += line
                     continue
-                entry = self._joining.add(self._partial + line)
+                found += self._joining.add(self._partial + line)
                 self._partial = b""
-                if entry is not None:
-                    found.append(entry)
         return found
 
     def rest(self) -> Iterator[Line]:

@@ -120,8 +120,8 @@ class Process:
 
     async def watch(self, wake: Callable[[], None]) -> None:
         """Also keep a runner there, and have it know that a server is."""
-        self.hold()
         while True:
+            self.hold()
             lost = asyncio.Event()
             client = Client(lambda message: wake() if message["say"] == CHANGED else None, lost.set)
             try:
@@ -136,8 +136,8 @@ class Process:
     async def _bring(self) -> None:
         try:
             await asyncio.to_thread(self.spawn)
-        except AicrError as e:
-            log("error", "no runner", error=e.message)
+        except (AicrError, OSError) as e:  # the latter when there is no room, or no process left
+            log("error", "no runner", error=str(e))
             await asyncio.sleep(_AGAIN_SECONDS)
 
     # ----------------------------------------------------------------------- only this one
@@ -147,8 +147,13 @@ class Process:
         if self._lock is None:
             self._make_run()
             path = f"{self._home}/{files.SERVER_LOCK}"
-            self._lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            fcntl.lockf(self._lock, fcntl.LOCK_SH)
+            handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            try:
+                fcntl.lockf(handle, fcntl.LOCK_SH)
+            except OSError:
+                os.close(handle)
+                raise
+            self._lock = handle
 
     def _ask(self, do: str, **facts: Any) -> Any:
         try:

@@ -107,6 +107,40 @@ def test_a_round_that_fails_is_not_the_last(engine: Engine, monkeypatch: Any, ca
     assert "a round of the loop failed" in capfd.readouterr().err
 
 
+class Fragile(Simulated):
+    """Cannot be watched at first."""
+
+    watched = 0
+
+    async def watch(self, wake: Any) -> None:
+        self.watched += 1
+        if self.watched == 1:
+            raise OSError("no process is left")
+        await super().watch(wake)
+
+
+def test_a_watch_that_fails_ends_nothing(real: Engine, monkeypatch: Any, capfd: Any) -> None:
+    monkeypatch.setattr(loops, "SECONDS", 0.01)
+    runtime = Fragile()
+    loop = Loop(real, runtime)
+    rounds = {"house": 0, "reconcile": 0}
+
+    def count(name: str) -> None:
+        rounds[name] += 1
+
+    monkeypatch.setattr(loop, "_house", lambda: count("house"))
+    monkeypatch.setattr(loop, "_reconcile", lambda: count("reconcile"))
+
+    async def run() -> None:
+        task = asyncio.create_task(loop.run())
+        while runtime.watched < 2 or min(rounds.values()) < 3:
+            await asyncio.sleep(0.01)
+        task.cancel()
+
+    asyncio.run(asyncio.wait_for(run(), 10))
+    assert "no process is left" in capfd.readouterr().err
+
+
 class Restless(Simulated):
     """Says at once that something has changed, once."""
 

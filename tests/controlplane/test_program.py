@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import signal
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from aicr.errors import AicrError, InvalidRequest
+from aicr.errors import AicrError, InvalidRequest, Unavailable
+from controlplane import loop as loops
 from controlplane.http.settings import Settings
 from controlplane.program import prepare
 
@@ -94,3 +98,81 @@ def test_an_image_map_that_cannot_be_used_is_said_at_once(tmp_path: Path) -> Non
         with pytest.raises(InvalidRequest, match=r"images.yaml:2:3: command is missing"):
             prepare(settings._replace(home=home, runtime="process"))
     prepare(Settings(home=str(tmp_path / "home"), runtime="none"))
+
+
+def test_a_worker_ends_when_something_of_it_has_ended(
+    api_with: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: Any
+) -> None:
+    """And gives back what others wait for, whatever failed."""
+    program = api_with(home=str(tmp_path / "home")).program
+    asked: list[tuple[int, int]] = []
+    done: list[str] = []
+    ended = asyncio.Event()
+
+    def kill(pid: int, number: int) -> None:
+        asked.append((pid, number))
+        ended.set()
+
+    async def fails() -> None:
+        raise OSError("out of order")
+
+    def broken() -> None:
+        done.append("lease")
+        raise Unavailable("the state is away")
+
+    monkeypatch.setattr(os, "kill", kill)
+    monkeypatch.setattr(program._loop, "run", fails)
+    monkeypatch.setattr(program._loop, "end", broken)
+    close = program.engine.store.close
+    monkeypatch.setattr(program.engine.store, "close", lambda: (done.append("store"), close()))
+
+    async def run() -> None:
+        await program.start()
+        await asyncio.wait_for(ended.wait(), 30)
+        with pytest.raises(Unavailable, match="the state is away"):
+            await program.stop()
+
+    asyncio.run(run())
+    assert asked == [(os.getpid(), signal.SIGTERM)]
+    assert done == ["lease", "store"]
+    assert "out of order" in capfd.readouterr().err
+
+
+def test_a_worker_that_is_stopped_ends_once(
+    api_with: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = api_with(home=str(tmp_path / "home")).program
+    asked: list[int] = []
+    monkeypatch.setattr(os, "kill", lambda _, number: asked.append(number))
+
+    async def run() -> None:
+        await program.start()
+        await program.stop()
+
+    asyncio.run(run())
+    assert asked == []
+
+
+def test_results_that_cannot_be_tidied_end_nothing(
+    api_with: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = api_with(home=str(tmp_path / "home")).program
+    monkeypatch.setattr(loops, "SECONDS", 0.0)
+    asked: list[int] = []
+    monkeypatch.setattr(os, "kill", lambda _, number: asked.append(number))
+
+    async def run() -> None:
+        tried = asyncio.Queue[None]()
+
+        async def tidy() -> None:
+            tried.put_nowait(None)
+            raise OSError("a directory")
+
+        monkeypatch.setattr(program._invoking.plane.results, "tidy", tidy)
+        await program.start()
+        for _ in range(2):
+            await asyncio.wait_for(tried.get(), 30)
+        await program.stop()
+
+    asyncio.run(run())
+    assert asked == []

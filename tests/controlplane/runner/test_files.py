@@ -35,9 +35,10 @@ def test_one_takes_the_place_of_another(tmp_path: Path) -> None:
     there = files.give_up(path)
     assert not os.path.exists(path)
     assert files.read(there, "spec.json")["n"] == 2
-    assert files.all_of(home) == [], "what was given up is nothing, and goes"
-    assert not os.path.exists(there)
-    files.remove(path)
+    assert files.all_of(home) == [], "what was given up is nothing"
+    files.sweep(home)
+    assert os.listdir(tmp_path / files.INSTANCES) == [], "and goes"
+    assert files.give_up(path) == ""
 
 
 def test_the_youngest_logs_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import shutil
 import socket
+import subprocess
 import sys
+import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +16,7 @@ from typing import Any
 import pytest
 
 from aicr.errors import InvalidRequest, Unavailable
-from controlplane.runner import files, isolation
+from controlplane.runner import ends, files, isolation, shim
 from controlplane.runner.instances import Instances, Options
 from controlplane.runtime.protocol import FAILED, RUNNING, STARTING
 
@@ -166,6 +170,131 @@ def test_a_port_that_somebody_took_is_left_to_them(live: Any, monkeypatch: Any) 
             assert world.doors.offered["a/b/c"][1] not in ("", f"127.0.0.1:{taken}")
 
     live(test)
+
+
+@pytest.mark.parametrize("wrong", [OSError(28, "No space left on device"), RuntimeError("no idea")])
+def test_an_instance_that_finds_no_room_for_another_port_has_failed(
+    live: Any, monkeypatch: Any, wrong: Exception
+) -> None:
+    make, calls = files.make, iter([0])
+
+    def once(*given: Any) -> None:
+        if next(calls, None) is None:
+            raise wrong
+        make(*given)
+
+    async def test(world: World) -> None:
+        monkeypatch.setattr(files, "make", once)
+        monkeypatch.setattr(world.instances, "_lost_port", lambda _: True)
+        world.start("a/b/c", "")
+        await world.until("a/b/c", FAILED)
+        (shown,) = world.instances.look(NOBODY, {})
+        assert str(wrong.args[-1]) in shown["reason"]
+        world.stop("a/b/c")
+        assert world.state("a/b/c") == "gone"
+
+    live(test)
+
+
+def test_an_instance_is_watched_also_when_no_file_could_be_opened(
+    live: Any, monkeypatch: Any
+) -> None:
+    pidfd_open, failures = os.pidfd_open, iter([OSError(24, "Too many open files")])
+
+    def fragile(pid: int) -> int:
+        for failure in failures:
+            raise failure
+        return pidfd_open(pid)
+
+    async def test(world: World) -> None:
+        monkeypatch.setattr(ends, "_AGAIN_SECONDS", 0.0)
+        monkeypatch.setattr(os, "pidfd_open", fragile)
+        world.start("a/b/c")
+        await world.until("a/b/c", RUNNING)
+        world.stop("a/b/c")
+        await world.until("a/b/c", "gone")
+
+    live(test)
+
+
+def test_an_instance_over_which_the_runner_stumbles_is_no_more(live: Any, monkeypatch: Any) -> None:
+    async def test(world: World) -> None:
+        async def stumble(entry: Any, _: str) -> None:
+            pids.append(entry.pid)
+            raise RuntimeError("no idea")
+
+        monkeypatch.setattr(world.instances, "_watched", stumble)
+        world.start("a/b/c")
+        await world.until("a/b/c", FAILED)
+        (shown,) = world.instances.look(NOBODY, {})
+        assert shown["reason"] == "the runner stumbled: no idea"
+        await ends.gone(pids[0])
+
+    pids: list[int] = []
+    live(test)
+
+
+MALFORMED = {
+    "list": [],
+    "instance": {"instance": ["a"]},
+    "nothing": {"instance": ["nothing", "a", "n", "d"]},
+    "other": {"instance": ["else", "a", "n", "d"]},
+    "nowhere": {"instance": ["..", "a", "n", "d"]},
+}
+
+
+def test_what_no_runner_wrote_is_in_nobodys_way(live: Any, tmp_path: Path) -> None:
+    """And no process is killed for it that only has the number of a shim."""
+    sleeper = subprocess.Popen(["/bin/sleep", "600"])
+    for name, spec in MALFORMED.items():
+        path = tmp_path / files.INSTANCES / name
+        path.mkdir(parents=True)
+        shim.put(str(path), shim.SPEC, spec)
+        shim.put(str(path), shim.SHIM, {"pid": sleeper.pid, "identity": "of another boot"})
+
+    async def test(world: World) -> None:
+        world.instances.adopt()
+        assert world.instances.look(NOBODY, {}) == []
+
+    try:
+        live(test)
+        assert os.listdir(tmp_path / files.INSTANCES) == []
+        sent = os.waitid(os.P_PID, sleeper.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        assert sent is None
+    finally:
+        sleeper.kill()
+        sleeper.wait()
+
+
+@pytest.mark.parametrize("held", [None, [], {}, {"pid": "1", "identity": "x"}, {"pid": 1}])
+def test_what_says_nothing_of_a_shim(held: Any) -> None:
+    assert ends.lives(held) == 0
+    pid = os.getpid()
+    assert ends.lives({"pid": pid, "identity": shim.identity(pid)}) == pid
+    assert ends.lives({"pid": pid, "identity": "x"}) == 0
+    assert ends.lives({"pid": 2**30, "identity": ""}) == 0
+
+
+def test_what_an_instance_leaves_is_removed_beside_the_loop(
+    live: Any, monkeypatch: Any, tmp_path: Path
+) -> None:
+    removed = []
+    rmtree = shutil.rmtree
+
+    def note(path: str, **more: Any) -> None:
+        removed.append(threading.current_thread() is threading.main_thread())
+        rmtree(path, **more)
+
+    async def test(world: World) -> None:
+        world.start("a/b/c")
+        await world.until("a/b/c", RUNNING)
+        monkeypatch.setattr(shutil, "rmtree", note)
+        world.stop("a/b/c")
+        await world.until("a/b/c", "gone")
+
+    live(test)
+    assert removed == [False]
+    assert os.listdir(tmp_path / files.INSTANCES) == []
 
 
 def test_nothing_starts_while_everything_ends(live: Any) -> None:

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from aicr.errors import Unavailable
+from aicr.errors import InvalidRequest, Unavailable
 from controlplane.runner import isolation
-from controlplane.runner.isolation import BUBBLEWRAP, NONE, PODMAN, Place, started
+from controlplane.runner.isolation import BUBBLEWRAP, NONE, PODMAN, Place, Started, started
 
 PLACE = Place("/home/x/.aicr", "/home/x/.aicr/run/instances/a", 4711, True)
 RUN: dict[str, Any] = {
@@ -21,6 +21,7 @@ RUN: dict[str, Any] = {
     "env": {"URL": "http://127.0.0.1:{port}", "MODE": "of the image"},
     "isolation": "",
     "port": 8000,
+    "own": 2,
 }
 
 
@@ -59,7 +60,7 @@ def test_bubblewrap_where_it_works(path: Path) -> None:
     program(path, "bwrap")
     found = started(RUN, {}, PLACE)
     assert found.isolation == BUBBLEWRAP
-    assert found.command[:3] == ["bwrap", "--die-with-parent", "--unshare-all"]
+    assert found.command[:3] == [f"{path}/bwrap", "--die-with-parent", "--unshare-all"]
     assert found.command[found.command.index("--") + 1 :] == ["serve", "--port=4711"]
     line = " ".join(found.command)
     assert "--ro-bind / / --proc /proc --dev /dev --tmpfs /tmp --tmpfs /run" in line
@@ -67,20 +68,114 @@ def test_bubblewrap_where_it_works(path: Path) -> None:
     assert f"--ro-bind {PLACE.directory}/secrets.json /var/secrets/secrets.json" in line
     assert line.index(f"--tmpfs {PLACE.home}") < line.index(f"--bind {PLACE.directory}/work")
     assert line.index("--tmpfs /var ") < line.index("--ro-bind /var/lib /var/lib")
-    assert found.environment["NVCF_SECRETS_PATH"] == "/var/secrets/secrets.json"
+    assert inside(found)["NVCF_SECRETS_PATH"] == "/var/secrets/secrets.json"
     without = started(RUN, {}, PLACE._replace(secrets=False))
     assert "--tmpfs /var " not in " ".join(without.command)
+
+
+def inside(found: Started) -> dict[str, str]:
+    """The environment that bubblewrap is told to make."""
+    clear, *words, end = found.private.split("\0")
+    assert (clear, end, set(words[::3])) == ("--clearenv", "", {"--setenv"})
+    return dict(zip(words[1::3], words[2::3], strict=True))
+
+
+HOSTILE = {
+    "PATH": "/evil",
+    "LD_PRELOAD": "/evil.so",
+    "CONTAINER_HOST": "tcp://evil",
+    "HOME": "/evil",
+    "PASSWORD": "swordfish",
+}
+
+
+@pytest.mark.parametrize(("kind", "name"), [(BUBBLEWRAP, "bwrap"), (PODMAN, "podman")])
+def test_what_isolates_is_not_the_instances_to_decide(path: Path, kind: str, name: str) -> None:
+    """With its PATH it would be another program, with its LD_PRELOAD it would do something else."""
+    program(path, name)
+    found = started({**RUN, "isolation": kind}, HOSTILE, PLACE)
+    assert found.command[0] == f"{path}/{name}"
+    assert [word for word in found.after[:1] if word != f"{path}/{name}"] == []
+    assert found.environment["PATH"] == str(path)
+    assert "evil" not in "".join(found.environment.values())
+    assert not {"LD_PRELOAD", "CONTAINER_HOST", "PASSWORD"} & set(found.environment)
+    assert "swordfish" not in " ".join(found.command), "values may be private"
+    said = (
+        inside(found)
+        if kind == BUBBLEWRAP
+        else dict(line.split("=", 1) for line in found.private.splitlines())
+    )
+    assert said.items() >= HOSTILE.items()
+
+
+@pytest.mark.parametrize("name", ["", "A=B", "A\0--bind"])
+@pytest.mark.parametrize("kind", [NONE, BUBBLEWRAP, PODMAN])
+def test_names_that_no_process_can_have(path: Path, kind: str, name: str) -> None:
+    program(path, "bwrap")
+    program(path, "podman")
+    with pytest.raises(InvalidRequest, match="cannot be given to a process"):
+        started({**RUN, "isolation": kind}, {name: "x"}, PLACE)
+
+
+def test_no_value_goes_on_as_arguments_of_what_isolates(path: Path) -> None:
+    program(path, "bwrap")
+    with pytest.raises(InvalidRequest, match="'A' in the environment"):
+        started(RUN, {"A": "x\0--bind\0/\0/"}, PLACE)
+    with pytest.raises(InvalidRequest, match="in the command line"):
+        started({**RUN, "command": ["a\0b"]}, {}, PLACE)
+
+
+@pytest.mark.parametrize("given", [{"A": "x\nB=y"}, {"A": "x\r"}, {"#A": "x"}, {" A": "x"}])
+def test_podman_knows_lines_only(path: Path, given: dict[str, str]) -> None:
+    program(path, "podman")
+    with pytest.raises(InvalidRequest, match="is not of one line"):
+        started({**RUN, "isolation": PODMAN}, given, PLACE)
 
 
 def test_what_a_command_needs_is_shown(path: Path) -> None:
     program(path, "bwrap")
     script = path / "script.py"
     script.touch()
-    found = started({**RUN, "command": [sys.executable, str(script)]}, {}, PLACE)
+    found = started({**RUN, "command": [sys.executable, str(script)], "own": 2}, {}, PLACE)
     line = " ".join(found.command)
     hidden = str(script).startswith("/tmp/")
     assert (f"--ro-bind {script} {script}" in line) is hidden
     assert started({**RUN, "isolation": NONE}, {}, PLACE).isolation == NONE
+
+
+def test_nothing_that_is_named_shows_the_home(path: Path) -> None:
+    """Neither words of the image map nor, least of all, those of a workload."""
+    program(path, "bwrap")
+    home = path / "here" / "home"
+    secret = home / "vault.json"
+    (home / "run").mkdir(parents=True)
+    for file in (secret, path / "script.py"):
+        file.touch()
+    (path / "link").symlink_to(home)
+    words = [home, home.parent, "/", secret, home / "run", path / "link", f"{path}/x/../here/home"]
+    (path / "x").mkdir()
+    place = Place(str(home), f"{home}/run/instances/a", 0, False)
+
+    def bound(own: int) -> list[str]:
+        command = ["python3", str(path / "script.py"), *map(str, words)]
+        line = started({**RUN, "command": command, "own": own}, {}, place).command
+        return [line[i + 2] for i, word in enumerate(line[: line.index("--")]) if "bind" in word]
+
+    shown = bound(len(words) + 2)
+    touching = [p for p in shown if Path(p) in {*home.parents, home} or str(home) in p]
+    assert touching == ["/", f"{home}/run/instances/a/work"]
+    assert set(bound(2)) == set(shown)
+    assert str(path / "script.py") not in bound(1), "a word of the workload"
+    assert str(path / "script.py") not in bound(0)
+
+
+def test_the_home_is_hidden_after_what_is_around_it(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program(path, "bwrap")
+    monkeypatch.setattr(sys, "prefix", "/tmp/python")
+    line = " ".join(started(RUN, {}, Place("/tmp/python/home", "/tmp/i", 0, False)).command)
+    assert line.index("--ro-bind /tmp/python ") < line.index("--tmpfs /tmp/python/home")
 
 
 def test_what_computes_is_shown(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -113,16 +208,21 @@ def test_podman_runs_the_image_itself(path: Path) -> None:
     given = {"MODE": "of the function", "GREETING": "nobody's business", "PATH": "/inside"}
     found = started({**RUN, "isolation": PODMAN, "command": []}, given, PLACE)
     line = " ".join(found.command)
-    assert line.startswith("podman run --rm --runtime runc --name aicr-")
+    assert line.startswith(f"{path}/podman run --rm --runtime runc --name aicr-")
     assert line.endswith(" docker.io/acme/echo:1")
     assert "-p 127.0.0.1:4711:8000" in line
     assert f"-v {PLACE.directory}/secrets.json:/var/secrets/secrets.json:ro" in line
     assert f"-v {PLACE.directory}/work:{PLACE.directory}/work" in line
     assert "nobody's business" not in line
-    assert "-e GREETING" in line
-    assert "-e PATH=/inside" in line
-    assert found.environment["GREETING"] == "nobody's business"
+    assert f"--env-file {PLACE.directory}/private" in line
+    assert found.private.splitlines() == [
+        "GREETING=nobody's business",
+        "MODE=of the function",
+        "NVCF_SECRETS_PATH=/var/secrets/secrets.json",
+        "PATH=/inside",
+        "PORT=8000",
+        "URL=http://127.0.0.1:4711",
+    ]
     assert found.environment["PATH"] == os.environ["PATH"]
-    assert found.environment["PORT"] == "8000"
-    assert found.after[:2] == ["podman", "rm"]
+    assert found.after[:2] == [f"{path}/podman", "rm"]
     assert found.after[-1] in found.command

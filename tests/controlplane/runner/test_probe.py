@@ -42,6 +42,7 @@ CASES = [
     ("HTTP/1.1 204 No\r\n\r\n", {**HTTP, "status": 204}, ""),
     ("HTTP/1.1 200 OK\r\n\r\n", {**HTTP, "status": 204}, "/well answers 200, not 204"),
     ("SSH-2.0\r\n", HTTP, "it does not answer in HTTP/1.1"),
+    ("x" * 200_000, HTTP, "it does not answer in HTTP/1.1"),
     ("", HTTP, "it does not answer in HTTP/1.1"),
     (SETTINGS.decode("latin-1"), GRPC, ""),
     ("HTTP/1.1 400 Bad\r\n\r\n", GRPC, "it does not answer in HTTP/2"),

@@ -114,6 +114,7 @@ def test_arguments_of_the_function_follow() -> None:
     image = Image(image="a", command=["serve", "{port}"], env={"A": "1"})
     run = run_of(image, {"image": "a:1", "args": "--name 'a b' {port}", "port": 8000})
     assert run["command"] == ["serve", "{port}", "--name", "a b", "{port}"]
+    assert run["own"] == 2
     assert (run["image"], run["env"], run["isolation"], run["port"]) == (
         "a:1",
         {"A": "1"},

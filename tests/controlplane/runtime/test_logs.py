@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+import tracemalloc
 from pathlib import Path
 
 import pytest
 
-from controlplane.runner.shim import Log
+from controlplane.runner.shim import LINE, Log
 from controlplane.runtime import logs
 from controlplane.runtime.logs import Tail, last, lines
 from controlplane.runtime.protocol import Line
@@ -33,6 +35,66 @@ def test_partial_lines_are_joined_by_stream(tmp_path: Path) -> None:
         ("stdout", "one line"),
         ("stdout", "the end"),
     ]
+
+
+def test_a_line_without_an_end_is_several(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logs, "LONGEST", 4)
+    log = Log(str(tmp_path))
+    write(log, "a", "b", "c", "d", "e", flag="P")
+    write(log, "f")
+    write(log, "1234", flag="P")
+    write(log, "")
+    write(log, "longer than that, at once")
+    write(log, "12", flag="P")
+    write(log, "345")
+    found = texts(lines(str(tmp_path)))
+    assert found == ["abcd", "ef", "1234", "longer than that, at once", "12", "345"]
+    tail = Tail(str(tmp_path))
+    assert texts(tail.read()) == found
+    tail.close()
+
+
+def test_a_character_that_was_cut_is_whole_again(tmp_path: Path) -> None:
+    log = Log(str(tmp_path))
+    log.write("stdout", [("P", "é".encode()[:1]), ("F", "é".encode()[1:])])
+    assert texts(lines(str(tmp_path))) == ["é"]
+
+
+def test_joining_costs_as_much_as_there_is(tmp_path: Path) -> None:
+    """Each byte is copied once or twice, not with every part that follows."""
+    log, part = Log(str(tmp_path)), b"x" * LINE
+    log.write("stdout", [("P", part)] * 400)
+    tracemalloc.start()
+    try:
+        sizes = [len(line.text) for line in lines(str(tmp_path))]
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert sizes == [logs.LONGEST] * 25
+    assert peak < 8 * logs.LONGEST
+
+
+def test_a_log_that_grows_is_read_beside_the_loop(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logs, "PAUSE", 0.0)
+    write(Log(str(tmp_path)), "a")
+    read, threads = Tail.read, []
+
+    def note(tail: Tail) -> list[Line]:
+        threads.append(threading.current_thread())
+        return read(tail)
+
+    monkeypatch.setattr(Tail, "read", note)
+    coming = iter([True, True])
+
+    async def follow() -> list[str]:
+        alive = lambda: next(coming, False)  # noqa: E731
+        return [line.text async for line in logs.follow(str(tmp_path), None, alive)]
+
+    assert asyncio.run(follow()) == ["a"]
+    assert len(threads) == 4
+    assert threading.main_thread() not in threads
 
 
 def test_all_files_oldest_first(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import os
 import signal
@@ -14,6 +15,7 @@ import pytest
 
 from aicr.errors import NotFound, Unavailable
 from controlplane.runner import shim
+from controlplane.runtime import process as processes
 from controlplane.runtime.process import Process, end
 from controlplane.runtime.protocol import ENDED, FAILED, RUNNING, STARTING
 from tests.controlplane.hosts import ECHO, PROBE, Host, instance, kill, running, wait_for_end
@@ -273,10 +275,20 @@ if os.fork() == 0:
     os._exit(os.waitstatus_to_exitcode(os.wait()[1]))
 sys.exit(os.waitstatus_to_exitcode(os.wait()[1]))
 """
+# Says what it was given itself, and runs nothing.
+TELLS = """#!{python} -IS
+import json, os, sys
+if sys.argv[1:2] == ["--unshare-all"]:
+    sys.exit(0)
+handle = int(sys.argv[sys.argv.index("--args") + 1])
+given = os.read(handle, 100000).decode().split("\\0")
+print(json.dumps([dict(os.environ), given, os.fstat(handle).st_mode & 0o777]))
+"""
 PODMAN = """#!{python} -IS
 import sys
 print(" ".join(sys.argv[1:]), file=open("{calls}", "a"))
 if sys.argv[1] == "run":
+    print(open(sys.argv[sys.argv.index("--env-file") + 1]).read(), flush=True)
     import time
     print("runs", flush=True)
     time.sleep(3600)
@@ -294,8 +306,7 @@ def put(path: Path, name: str, body: str, **facts: object) -> None:
 def test_in_bubblewrap_the_command_is_asked_to_end(host: Host, path: Path) -> None:
     put(path, "bwrap", BWRAP)
     polite = host.script("polite", POLITE)
-    images = (host.home / "images.yaml").read_text().replace('"isolation": "none"', '"env": {}')
-    (host.home / "images.yaml").write_text(images)
+    bubblewrapped(host)
     id_ = host.start(polite)
     said(host, id_, "ready")
     assert host.process.look()[0].isolation == "bubblewrap"
@@ -304,12 +315,40 @@ def test_in_bubblewrap_the_command_is_asked_to_end(host: Host, path: Path) -> No
     assert host.text(id_) == ["ready", "bye"]
 
 
+def bubblewrapped(host: Host) -> None:
+    """Leave it to the host what isolates the scripts."""
+    images = (host.home / "images.yaml").read_text().replace('"isolation": "none"', '"env": {}')
+    (host.home / "images.yaml").write_text(images)
+
+
+def test_no_instance_decides_which_bubblewrap_isolates_it(host: Host, path: Path) -> None:
+    """Nor what that loads: the environment of an instance is bubblewrap's to make, not its own."""
+    evil = path / "evil"
+    evil.mkdir()
+    put(evil, "bwrap", "#!/bin/sh\necho escaped\n")
+    put(path, "bwrap", TELLS)
+    hostile = {"PATH": str(evil), "LD_PRELOAD": "/evil.so", "PASSWORD": "swordfish"}
+    says = host.script("says", SAYS, once=True)
+    bubblewrapped(host)
+    id_ = host.start({**says, "environment": hostile})
+    host.until(id_, ENDED)
+    outside, given, mode = json.loads(host.text(id_)[0])
+    assert outside["PATH"] == str(path)
+    assert not {"LD_PRELOAD", "PASSWORD"} & set(outside)
+    for name, value in hostile.items():
+        at = given.index(name)
+        assert given[at - 1 : at + 2] == ["--setenv", name, value]
+    assert (given[0], mode) == ("--clearenv", 0o600)
+
+
 @pytest.mark.parametrize("killed", [False, True])
 def test_of_podman_no_container_is_left(host: Host, path: Path, killed: bool) -> None:
     put(path, "podman", PODMAN, calls=path / "calls")
     (host.home / "images.yaml").write_text("images: [{image: 'acme/*', isolation: podman}]")
-    id_ = host.start({"image": "acme/echo:1", "args": "--fast"})
-    said(host, id_, "runs")
+    told = {"GREETING": "swordfish"}
+    id_ = host.start({"image": "acme/echo:1", "args": "--fast", "environment": told})
+    assert "GREETING=swordfish" in said(host, id_, "runs")
+    assert (host.directory(id_) / shim.PRIVATE).stat().st_mode & 0o777 == 0o600
     if killed:
         kill(host.shim(id_))
         host.until(id_, FAILED)
@@ -318,6 +357,7 @@ def test_of_podman_no_container_is_left(host: Host, path: Path, killed: bool) ->
     run, remove = (path / "calls").read_text().splitlines()
     assert run.startswith("run --rm --runtime runc --name aicr-")
     assert run.endswith(" acme/echo:1 --fast")
+    assert "swordfish" not in run
     name = run.split()[run.split().index("--name") + 1]
     assert remove == f"rm --force --time 0 --ignore {name}"
 
@@ -468,6 +508,36 @@ def test_changes_wake(host: Host) -> None:
             await watching
 
     asyncio.run(watch())
+
+
+def test_a_runner_that_cannot_be_brought_is_tried_again(
+    host: Host, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(processes, "_AGAIN_SECONDS", 0.0)
+    spawn, failures = host.process.spawn, iter([OSError(errno.EMFILE, "too many open files")])
+
+    def fragile() -> None:
+        for failure in failures:
+            raise failure
+        spawn()
+
+    monkeypatch.setattr(host.process, "spawn", fragile)
+
+    async def watch() -> None:
+        woken = asyncio.Event()
+        watching = asyncio.create_task(host.process.watch(woken.set))
+        await asyncio.wait(
+            {watching, asyncio.create_task(woken.wait())},
+            timeout=30,
+            return_when=asyncio.FIRST_COMPLETED,
+        )
+        assert woken.is_set()
+        watching.cancel()
+        with suppress(asyncio.CancelledError):
+            await watching
+
+    asyncio.run(watch())
+    assert "too many open files" in capfd.readouterr().err
 
 
 # --------------------------------------------------------------------------- secrets
