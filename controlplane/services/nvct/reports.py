@@ -76,5 +76,5 @@ def _store(sink: Sink, location: str, works: list[str]) -> None:
     """Upload what is in the directories of results; with several nodes each below its number."""
     for number, work in enumerate(works):
         below = location if len(works) == 1 else f"{location}/{number}"
-        for key, path in files(f"{work}/{RESULTS_DIR}"):
-            sink.put(f"{below}/{key}", path)
+        for key, source in files(f"{work}/{RESULTS_DIR}"):
+            sink.put(f"{below}/{key}", source)
