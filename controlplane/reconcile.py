@@ -20,7 +20,7 @@ from controlplane.backoff import Backoff
 from controlplane.changes import Changes, observe
 from controlplane.engine import Engine
 from controlplane.faults import Faults
-from controlplane.kinds import Admit, Kind, Look, Observation, Waiting
+from controlplane.kinds import Admit, Admitted, Kind, Look, Observation, Waiting
 from controlplane.phases import BROKEN, Seen, phase
 from controlplane.queue.protocol import Load
 from controlplane.runtime.protocol import FAILED, RUNNING, STARTING, Health, Instance, Runtime
@@ -150,11 +150,17 @@ class Reconciler:
                 self._let_in(kind.path, kind.admit, running)
 
     def _let_in(self, kind: str, admit: Admit, running: tuple[Instance, ...]) -> None:
-        memory, now = self._queues.get(kind), self._clock()
-        found = self._engine.store.read(lambda r: admit(Waiting(r, now, running, memory)))
-        self._queues[kind] = found.memory
-        if found.changes:
-            self._engine.store.write(lambda tx: self._observe(tx, found.changes))
+        """Decided by a read first, which costs nobody anything when nothing is to be done, and once
+        more where it is written: meanwhile others may have taken what was free."""
+        now = self._clock()
+
+        def decided(reader: Reader) -> Admitted:
+            found = admit(Waiting(reader, now, running, self._queues.get(kind)))
+            self._queues[kind] = found.memory
+            return found
+
+        if self._engine.store.read(decided).changes:
+            self._engine.store.write(lambda tx: self._observe(tx, decided(tx).changes))
 
     # ------------------------------------------------------------------ looking
 
