@@ -15,18 +15,20 @@ from itertools import groupby
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from aicr.errors import NotFound
+from aicr.errors import AicrError, NotFound, Unavailable
 from controlplane.backoff import Backoff
 from controlplane.changes import Changes, observe
 from controlplane.engine import Engine
-from controlplane.kinds import Admit, Kind, Look, Observation, Waiting
-from controlplane.phases import Seen, phase
+from controlplane.faults import Faults
+from controlplane.kinds import Admit, Admitted, Kind, Look, Observation, Waiting
+from controlplane.phases import BROKEN, Seen, phase
 from controlplane.queue.protocol import Load
-from controlplane.runtime.protocol import FAILED, RUNNING, Health, Instance, Runtime
+from controlplane.runtime.protocol import FAILED, RUNNING, STARTING, Health, Instance, Runtime
 from controlplane.runtime.workload import Workload
 from controlplane.state import leases
 from controlplane.state.protocol import Actor, Lease, Reader, Resource, Transaction
 from controlplane.state.rows import text
+from controlplane.wire import Lost
 
 LEASE = "reconciler"
 LEASE_SECONDS = 10.0
@@ -34,6 +36,12 @@ _ACTOR = Actor("reconciler")
 # What was once started, by name: such a thing is not started again, whatever became of it.
 STARTED = "started"
 _LOST = "it was started, and nobody knows what became of it"
+# What is wrong with one resource alone; whatever else goes wrong (a lost store) ends the pass.
+_FAULTS = (AicrError, ArithmeticError, AssertionError, AttributeError, LookupError, TypeError,
+           ValueError)  # fmt: skip
+_UNSEEN = "it cannot be seen what should run for it"
+_UNJUDGED = "what became of it cannot be seen"
+_UNSTARTED, _UNSTOPPED = "it was not started", "it was not stopped"
 Loads = Callable[[], Mapping[str, Load]]
 # What instances of resources of a kind say of themselves, by kind: of a resource, what is seen of
 # each instance, and its directory, where it has one.
@@ -49,12 +57,14 @@ class Wanted(NamedTuple):
 
 
 class Wish(NamedTuple):
-    """A resource, what should run for it, and whether it has ended and goes."""
+    """A resource, what should run for it, and whether it has ended and goes. With a fault nobody
+    knows what should run: what does is left alone."""
 
     resource: Resource
     kind: Kind
     instances: list[Wanted]
     over: bool
+    fault: Health | None = None
 
 
 def _instance(resource: Resource, name: str, workload: Workload) -> Instance:
@@ -79,7 +89,7 @@ class Reconciler:
         self._lease: Lease | None = None
         # What kinds remember of their resources from one pass to the next, by address.
         self._memories: dict[str, Any] = {}
-        self._backoff = Backoff(clock)
+        self._backoff, self._faults = Backoff(clock), Faults()
         self._reports = reports
         # What kinds remember of those that wait, by kind.
         self._queues: dict[str, Any] = {}
@@ -120,12 +130,13 @@ class Reconciler:
 
     def _pass(self) -> None:
         self._admit()
-        wishes = self._engine.store.read(self._look)
-        failed = self._act(wishes)
+        loads = self._loads()  # outside of the transaction: it asks another process
+        wishes = self._engine.store.read(lambda r: self._look(r, loads))
+        healths = self._act(wishes)
         changed = [
             (wish, status)
             for wish in wishes
-            if (status := self._status(wish, failed)) != wish.resource.status
+            if (status := self._status(wish, healths)) != wish.resource.status
         ]
         if changed or any(wish.over for wish in wishes):
             over = [wish for wish in wishes if wish.over]
@@ -139,19 +150,24 @@ class Reconciler:
                 self._let_in(kind.path, kind.admit, running)
 
     def _let_in(self, kind: str, admit: Admit, running: tuple[Instance, ...]) -> None:
-        memory, now = self._queues.get(kind), self._clock()
-        found = self._engine.store.read(lambda r: admit(Waiting(r, now, running, memory)))
-        self._queues[kind] = found.memory
-        if found.changes:
-            self._engine.store.write(lambda tx: self._observe(tx, found.changes))
+        """Decided by a read first, which costs nobody anything when nothing is to be done, and once
+        more where it is written: meanwhile others may have taken what was free."""
+        now = self._clock()
+
+        def decided(reader: Reader) -> Admitted:
+            found = admit(Waiting(reader, now, running, self._queues.get(kind)))
+            self._queues[kind] = found.memory
+            return found
+
+        if self._engine.store.read(decided).changes:
+            self._engine.store.write(lambda tx: self._observe(tx, decided(tx).changes))
 
     # ------------------------------------------------------------------ looking
 
-    def _look(self, reader: Reader) -> list[Wish]:
+    def _look(self, reader: Reader, loads: Mapping[str, Load]) -> list[Wish]:
         """What should run for every resource for which something may."""
-        loads = self._loads()
         wishes = [
-            self._wish(kind, r, reader, loads.get(r.address, Load()))
+            self._looked(kind, r, reader, loads.get(r.address, Load()))
             for kind in self._engine.kinds.values()
             if kind.instances is not None
             for r in _live(reader, kind)
@@ -164,6 +180,14 @@ class Reconciler:
     def _accepts(self, wish: Wish) -> bool:
         """Whether anything of it is for this runtime; what is not is left alone altogether."""
         return not wish.instances or any(self._runtime.accepts(w.workload) for w in wish.instances)
+
+    def _looked(self, kind: Kind, r: Resource, reader: Reader, load: Load) -> Wish:
+        try:
+            return self._wish(kind, r, reader, load)
+        except Unavailable:
+            raise
+        except _FAULTS as e:
+            return Wish(r, kind, [], over=False, fault=self._faults.note(r.address, _UNSEEN, e))
 
     def _wish(self, kind: Kind, r: Resource, reader: Reader, load: Load) -> Wish:
         memory = self._memories.get(r.address)
@@ -178,20 +202,24 @@ class Reconciler:
     # ------------------------------------------------------------------ acting
 
     def _act(self, wishes: list[Wish]) -> dict[str, Health]:
-        """Stop what should not run, then start what should. What had failed, by id."""
-        failed: dict[str, Health] = {}
+        """Stop what should not run, then start what should. What is not as the runtime says, by
+        id: what had failed, and what could not be started."""
+        healths: dict[str, Health] = {}
         should = {w.instance.id for wish in wishes if not wish.over for w in wish.instances}
-        running = {instance.id for instance in self._runtime.list()}
-        for id_ in sorted(running - should):
-            self._runtime.stop(id_)
+        left = {wish.resource.address for wish in wishes if wish.fault is not None}
+        instances = sorted(self._runtime.list())
+        for id_ in [i.id for i in instances if i.id not in should and i.address not in left]:
+            self._stop(id_)
+        running = {instance.id for instance in instances}
         going = [wish for wish in wishes if not wish.over]
         for w in (w for wish in going for w in wish.instances if not w.workload.get("once")):
-            self._keep(w, running, failed)
-        self._start_once(going, running, failed)
+            self._keep(w, running, healths)
+        self._start_once(going, running, healths)
         self._backoff.keep(should)
-        return failed
+        self._faults.keep(should | running | {wish.resource.address for wish in wishes})
+        return healths
 
-    def _keep(self, w: Wanted, running: set[str], failed: dict[str, Health]) -> None:
+    def _keep(self, w: Wanted, running: set[str], healths: dict[str, Health]) -> None:
         """One instance towards running for ever."""
         id_ = w.instance.id
         if id_ in running:
@@ -199,30 +227,92 @@ class Reconciler:
             if health.state != FAILED:
                 self._backoff.well(id_)
                 return
-            failed[id_] = health
-            self._runtime.stop(id_)
+            healths[id_] = health
+            self._stop(id_)
             self._backoff.failed(id_)
         if not self._backoff.waits(id_):
-            self._start(w)
-        elif id_ not in failed:
-            failed[id_] = Health(FAILED, "it failed again and again, and will be tried once more")
+            error = self._tried(w)
+            if error is None:
+                return
+            self._backoff.failed(id_)
+            healths.setdefault(id_, self._unstarted(id_, error))
+            if isinstance(error, Unavailable):
+                self._runtime.list()  # raises when nothing can be started at all
+        elif id_ not in healths:
+            again = "it failed again and again, and will be tried once more"
+            healths[id_] = self._faults.get(id_) or Health(FAILED, again)
 
-    def _start_once(self, wishes: list[Wish], running: set[str], failed: dict[str, Health]) -> None:
+    def _start_once(
+        self, wishes: list[Wish], running: set[str], healths: dict[str, Health]
+    ) -> None:
         """Start what ends by itself, and never twice: that it will be started is durable before it
         is, and what was to be started and is not there is lost."""
         fresh: list[tuple[Wish, Wanted]] = []
         for wish in wishes:
             for w in wish.instances:
-                if not w.workload.get("once") or w.instance.id in running:
+                id_ = w.instance.id
+                if not w.workload.get("once") or id_ in running:
                     continue
                 if w.instance.name in wish.resource.status.get(STARTED, ()):
-                    failed[w.instance.id] = Health(FAILED, _LOST)
+                    known = self._faults.get(id_)
+                    failed = known is not None and known.state == FAILED
+                    healths[id_] = known if known and failed else Health(FAILED, _LOST)
+                elif self._backoff.waits(id_):
+                    healths[id_] = self._faults.get(id_) or Health(STARTING)
                 else:
                     fresh.append((wish, w))
         if fresh:
-            marked = self._engine.store.write(lambda tx: self._mark(tx, fresh))
-            for w in marked:
-                self._start(w)
+            self._start_marked(self._engine.store.write(lambda tx: self._mark(tx, fresh)))
+
+    def _start_marked(self, marked: list[Wanted]) -> None:
+        """Start what was noted. What certainly was not started is noted no more: it is tried later.
+        Raises Unavailable, after that, when nothing can be started at all."""
+        refused: list[Wanted] = []
+        down: Unavailable | None = None
+        for w in marked:
+            error = self._tried(w) if down is None else Unavailable(down.message)
+            if error is None:
+                continue
+            if isinstance(error, Unavailable) and down is None:
+                down = self._down()
+            if self._unstarted(w.instance.id, error).state == STARTING:
+                self._backoff.failed(w.instance.id)
+                refused.append(w)
+        if refused:
+            self._engine.store.write(lambda tx: self._unmark(tx, refused))
+        if down is not None:
+            raise down
+
+    def _down(self) -> Unavailable | None:
+        """Why the runtime as a whole cannot be asked anything, if so."""
+        try:
+            self._runtime.list()
+        except Unavailable as e:
+            return e
+        return None
+
+    def _tried(self, w: Wanted) -> Exception | None:
+        """Start an instance; what was wrong."""
+        try:
+            self._start(w)
+        except Exception as e:  # noqa: BLE001 (of one instance; the others must go on)
+            return e
+        self._faults.over(w.instance.id)
+        return None
+
+    def _unstarted(self, id_: str, error: Exception) -> Health:
+        """How an instance is that was not started: it still will be when that was refused, and has
+        failed when nobody knows, or when it never can."""
+        later = isinstance(error, Unavailable) and not isinstance(error, Lost)
+        return self._faults.note(id_, _UNSTARTED, error, STARTING if later else FAILED)
+
+    def _stop(self, id_: str) -> None:
+        try:
+            self._runtime.stop(id_)
+        except Exception as e:  # noqa: BLE001 (of one instance; the next pass stops it)
+            self._faults.note(id_, _UNSTOPPED, e)
+            if isinstance(e, Unavailable):
+                self._runtime.list()  # raises when nothing can be stopped at all
 
     def _mark(self, tx: Transaction, fresh: list[tuple[Wish, Wanted]]) -> list[Wanted]:
         """Note what is going to be started; which still may be."""
@@ -240,6 +330,21 @@ class Reconciler:
             observe(tx, self._engine.kinds, known, {**known.status, STARTED: started})
             marked += [w for _, w in wanted]
         return marked
+
+    def _unmark(self, tx: Transaction, refused: list[Wanted]) -> None:
+        """Note that these were not started after all."""
+        if self._lease is None:
+            return
+        leases.renew(tx, self._lease, LEASE_SECONDS)
+        for address, found in groupby(refused, lambda w: w.instance.address):
+            known = tx.get(address)
+            uid = "" if known is None else known.uid
+            names = {w.instance.name for w in found if w.instance.id.startswith(f"{uid}/")}
+            if known is None or names.isdisjoint(known.status.get(STARTED, ())):
+                continue
+            left = [name for name in known.status[STARTED] if name not in names]
+            kept = {k: v for k, v in known.status.items() if k != STARTED}
+            observe(tx, self._engine.kinds, known, {**kept, STARTED: left} if left else kept)
 
     def _start(self, w: Wanted) -> None:
         names = w.workload.get("secrets") or {}
@@ -259,15 +364,41 @@ class Reconciler:
 
     # ------------------------------------------------------------------ writing
 
-    def _status(self, wish: Wish, failed: Mapping[str, Health]) -> Mapping[str, Any]:
-        resource = wish.resource
+    def _status(self, wish: Wish, healths: Mapping[str, Health]) -> Mapping[str, Any]:
         if wish.over:
-            return resource.status
-        healths = [
-            (w.instance, failed.get(w.instance.id) or self._runtime.health(w.instance.id))
+            return wish.resource.status
+        if wish.fault is not None:
+            return self._broken(wish, wish.fault)
+        try:
+            return self._judged(wish, healths)
+        except Exception as e:  # noqa: BLE001 (of one resource; the others must go on)
+            return self._broken(wish, self._faults.note(wish.resource.address, _UNJUDGED, e))
+
+    def _broken(self, wish: Wish, fault: Health) -> Mapping[str, Any]:
+        """The status of a resource with a fault: as if all that is known of it had failed."""
+        shown = tuple(_shown(w.instance, fault) for w in wish.instances) or tuple(
+            {"name": i["name"], "id": i["id"], "state": FAILED, "reason": fault.reason}
+            for i in wish.resource.status.get("instances", ())
+        )
+        if wish.kind.observed is None:
+            return {**wish.resource.status, "phase": BROKEN, "instances": list(shown)}
+        try:
+            return self._judgement(wish, shown, {})
+        except Exception as e:  # noqa: BLE001 (then nothing can be said of it)
+            self._faults.note(wish.resource.address, _UNJUDGED, e)
+            return wish.resource.status
+
+    def _judged(self, wish: Wish, healths: Mapping[str, Health]) -> Mapping[str, Any]:
+        shown = tuple(
+            _shown(w.instance, healths.get(w.instance.id) or self._runtime.health(w.instance.id))
             for w in wish.instances
-        ]
-        shown = tuple(_shown(instance, health) for instance, health in healths)
+        )
+        return self._judgement(wish, shown, self._report(wish, shown))
+
+    def _judgement(
+        self, wish: Wish, shown: tuple[Mapping[str, Any], ...], report: Mapping[str, Any]
+    ) -> Mapping[str, Any]:
+        resource = wish.resource
         if wish.kind.observed is not None:
             now = datetime.fromtimestamp(self._clock(), UTC).isoformat(timespec="seconds")
             seen = Observation(
@@ -275,12 +406,12 @@ class Reconciler:
                 resource.status,
                 shown,
                 now.replace("+00:00", "Z"),
-                self._report(wish, shown),
+                report,
                 self._memories.get(resource.address),
             )
             return wish.kind.observed(seen)
         # What failed was started again: as a whole it is seen as it is now.
-        states = [self._runtime.health(instance.id).state for instance, _ in healths]
+        states = [self._runtime.health(i["id"]).state for i in shown]
         counts = Seen(len(states), states.count(RUNNING), states.count(FAILED))
         after = phase(resource.status.get("phase"), counts)
         return {**resource.status, "phase": after, "instances": list(shown)}

@@ -6,16 +6,19 @@ is made again from its beginning.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import hmac
 import http.client
 import os
 import shutil
 import ssl
+import stat
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
+from io import BufferedIOBase
 from typing import NamedTuple, Protocol
 from urllib.parse import parse_qs, quote, urlsplit
 
@@ -24,11 +27,15 @@ from aicr.errors import InvalidRequest, Unavailable
 S3_SCHEME = "s3://"
 _TIMEOUT = 60.0
 _ERROR_BYTES = 300
+# Directories within directories: each one on the way is held open.
+DEPTH = 64
+# Nobody is waited for, as at a pipe, and a link is not followed.
+_OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 class Sink(Protocol):
-    def put(self, key: str, path: str) -> None:
-        """Store a file. Raises Unavailable when it cannot be."""
+    def put(self, key: str, source: BufferedIOBase) -> None:
+        """Store what a file holds. Raises Unavailable when it cannot be."""
 
 
 def sink(where: str, environment: Mapping[str, str]) -> Sink:
@@ -49,14 +56,47 @@ def sink(where: str, environment: Mapping[str, str]) -> Sink:
     return S3(endpoint, url.netloc, url.path.strip("/"), region, *keys)
 
 
-def files(root: str) -> Iterator[tuple[str, str]]:
-    """The files below a directory, each with its key; links lead nowhere."""
-    for place, names, found in os.walk(root):
-        names.sort()
-        for name in sorted(found):
-            path = os.path.join(place, name)
-            if os.path.isfile(path) and not os.path.islink(path):
-                yield os.path.relpath(path, root).replace(os.sep, "/"), path
+def files(root: str) -> Iterator[tuple[str, BufferedIOBase]]:
+    """The files below a directory, each with its key, open until the next one is asked for. Links
+    lead nowhere, also where the directory itself is one: whoever writes there may put anything in
+    the place of anything meanwhile, so that what is looked at and read is what was opened.
+
+    Raises InvalidRequest when directories are too deep, OSError when one cannot be read.
+    """
+    handle = _opened(root, None, os.O_DIRECTORY)
+    if handle is not None:
+        yield from _below(handle, "")
+
+
+def _below(handle: int, prefix: str) -> Iterator[tuple[str, BufferedIOBase]]:
+    """The files below an open directory, which is closed."""
+    try:
+        if prefix.count("/") > DEPTH:
+            raise InvalidRequest(f"directories are more than {DEPTH} deep")
+        for name in sorted(os.listdir(handle)):
+            child = _opened(name, handle)
+            if child is None:
+                continue
+            mode = os.fstat(child).st_mode
+            if stat.S_ISDIR(mode):
+                yield from _below(child, f"{prefix}{name}/")
+            elif stat.S_ISREG(mode):
+                with open(child, "rb") as f:
+                    yield f"{prefix}{name}", f
+            else:
+                os.close(child)
+    finally:
+        os.close(handle)
+
+
+def _opened(name: str, parent: int | None, flags: int = 0) -> int | None:
+    """A name of a directory, open; None for a link, a socket, and what is gone."""
+    try:
+        return os.open(name, _OPEN | flags, dir_fd=parent)
+    except OSError as e:
+        if e.errno in (errno.ENOENT, errno.ELOOP, errno.ENOTDIR, errno.ENXIO):
+            return None
+        raise
 
 
 class Directory(NamedTuple):
@@ -64,14 +104,14 @@ class Directory(NamedTuple):
 
     root: str
 
-    def put(self, key: str, path: str) -> None:
+    def put(self, key: str, source: BufferedIOBase) -> None:
         target = os.path.join(self.root, *key.split("/"))
         try:
             os.makedirs(os.path.dirname(target), mode=0o700, exist_ok=True)
             # Under another name first: nobody finds half of a file.
             handle, part = tempfile.mkstemp(dir=os.path.dirname(target), prefix=".part-")
             try:
-                with open(path, "rb") as source, open(handle, "wb") as f:
+                with open(handle, "wb") as f:
                     shutil.copyfileobj(source, f)
                 os.replace(part, target)
             except BaseException:
@@ -94,24 +134,23 @@ class S3(NamedTuple):
     secret_key: str
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
-    def put(self, key: str, path: str) -> None:
+    def put(self, key: str, source: BufferedIOBase) -> None:
         below = "/".join(filter(None, (self.bucket, self.prefix, key)))
         url = urlsplit(self.endpoint)
         target = quote(f"{url.path.rstrip('/')}/{below}", safe="/~")
-        with open(path, "rb") as f:
-            digest = hashlib.file_digest(f, "sha256").hexdigest()
-            f.seek(0)
-            headers = self._signed(url.netloc, target, digest)
-            headers["Content-Length"] = str(os.fstat(f.fileno()).st_size)
-            connection = _connection(url.scheme, url.netloc)
-            try:
-                connection.request("PUT", target, body=f, headers=headers)
-                answer = connection.getresponse()
-                said = answer.read(_ERROR_BYTES)
-            except (OSError, http.client.HTTPException) as e:
-                raise Unavailable(f"{self.endpoint}: {e}") from None
-            finally:
-                connection.close()
+        digest = hashlib.file_digest(source, "sha256").hexdigest()
+        source.seek(0)
+        headers = self._signed(url.netloc, target, digest)
+        headers["Content-Length"] = str(os.fstat(source.fileno()).st_size)
+        connection = _connection(url.scheme, url.netloc)
+        try:
+            connection.request("PUT", target, body=source, headers=headers)
+            answer = connection.getresponse()
+            said = answer.read(_ERROR_BYTES)
+        except (OSError, http.client.HTTPException) as e:
+            raise Unavailable(f"{self.endpoint}: {e}") from None
+        finally:
+            connection.close()
         if answer.status >= http.client.BAD_REQUEST:
             words = said.decode(errors="replace")
             raise Unavailable(f"{self.endpoint}: {answer.status} for {below}: {words}")

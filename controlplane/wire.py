@@ -31,6 +31,11 @@ def encode(message: Mapping[str, Any]) -> bytes:
 _ERRORS: dict[str, type[AicrError]] = {e.code: e for e in (RateLimited, NotFound, Unavailable)}
 
 
+class Lost(Unavailable):
+    """A connection ended before the answer came: nobody knows what was done. Every other
+    Unavailable says that nothing was."""
+
+
 class _Outgoing:
     """Messages of one turn of the loop go out together: each system call costs as much as all that
     is done for a message."""
@@ -254,6 +259,10 @@ def _gone() -> Unavailable:
     return Unavailable("the runner is gone")
 
 
+def _lost() -> Lost:
+    return Lost(_gone().message)
+
+
 class Line:
     """A connection of a thread: one request at a time, each with its answer."""
 
@@ -261,7 +270,7 @@ class Line:
         self._file = connection.makefile("rwb")
 
     def ask(self, do: str, **facts: Any) -> Any:
-        """The answer. Raises Unavailable when the connection ends, or the server refuses."""
+        """The answer. Raises Lost when the connection ends, Unavailable when the server refuses."""
         try:
             self._file.write(encode({"id": 1, "do": do, **facts}))
             self._file.flush()
@@ -269,7 +278,7 @@ class Line:
             while "say" in message:  # whoever asks and waits has no ear for anything else
                 message = self._read()
         except OSError as e:
-            raise _gone() from e
+            raise _lost() from e
         if "error" in message:
             raise Unavailable(message["error"])
         return message["ok"]
@@ -277,7 +286,7 @@ class Line:
     def _read(self) -> Json:
         answer = self._file.readline(MAX_LINE)
         if not answer.endswith(b"\n"):
-            raise _gone()
+            raise _lost()
         message: Json = json.loads(answer)
         return message
 

@@ -20,7 +20,7 @@ from controlplane.runtime import logs
 from controlplane.runtime.images import FILE, STACKS, ImageMap
 from controlplane.runtime.protocol import ENDED, FAILED, Health, Instance, Line, Shown
 from controlplane.runtime.workload import Workload
-from controlplane.wire import Client, Json, line
+from controlplane.wire import Client, Json, Lost, line
 
 STOPPING = "stopping"
 _SPAWN_LOCK = "run/spawn.lock"
@@ -158,6 +158,12 @@ class Process:
     def _ask(self, do: str, **facts: Any) -> Any:
         try:
             return self._once(do, facts)
+        except Lost:
+            # What became of the first message is as unknown when the second one is refused.
+            with suppress(Unavailable):
+                self.spawn()
+                return self._once(do, facts)
+            raise
         except Unavailable:
             self.spawn()
         return self._once(do, facts)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import os
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -12,7 +14,7 @@ from typing import Any
 import pytest
 
 from aicr.errors import InvalidRequest, Unavailable
-from controlplane.results import S3, Directory, files, sink
+from controlplane.results import DEPTH, S3, Directory, files, sink
 
 KEYS = {
     "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",
@@ -26,21 +28,67 @@ def test_files_of_a_directory(tmp_path: Path) -> None:
     (tmp_path / "one").write_text("1")
     (tmp_path / "link").symlink_to("/etc/hostname")
     (tmp_path / "there").symlink_to("/etc")
-    assert sorted(key for key, _ in files(str(tmp_path))) == ["b/c/two", "one"]
+    os.mkfifo(tmp_path / "pipe")
+    assert [(key, f.read()) for key, f in files(str(tmp_path))] == [
+        ("b/c/two", b"2"),
+        ("one", b"1"),
+    ]
     assert list(files(str(tmp_path / "nowhere"))) == []
 
 
+def test_links_lead_nowhere_whatever_stands_where(tmp_path: Path) -> None:
+    home, work = tmp_path / "home", tmp_path / "work"
+    (home / "deep").mkdir(parents=True)
+    (home / "vault.json").write_text("ring")
+    work.mkdir()
+    (work / "results").symlink_to(home)
+    assert list(files(str(work / "results"))) == []
+    (work / "results").unlink()
+    os.mkfifo(work / "results")
+    assert list(files(str(work / "results"))) == []
+
+
+def test_what_was_opened_is_read_though_a_link_takes_its_place(tmp_path: Path) -> None:
+    root, home = tmp_path / "results", tmp_path / "home"
+    for place in (root / "b", home):
+        place.mkdir(parents=True)
+    (root / "a").write_text("mine")
+    (root / "b" / "vault.json").write_text("mine")
+    (home / "vault.json").write_text("ring")
+    found = files(str(root))
+    key, source = next(found)
+    (root / "a").unlink()
+    (root / "a").symlink_to(home / "vault.json")
+    (root / "b").rename(tmp_path / "away")
+    (root / "b").symlink_to(home)
+    assert (key, source.read()) == ("a", b"mine")
+    assert list(found) == []
+
+
+def test_directories_are_not_too_deep(tmp_path: Path) -> None:
+    before = len(os.listdir("/proc/self/fd"))
+    (tmp_path / "/".join("d" * (DEPTH + 1))).mkdir(parents=True)
+    with pytest.raises(InvalidRequest, match="64 deep"):
+        list(files(str(tmp_path)))
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+class Torn(io.BytesIO):
+    """A file that cannot be read to its end."""
+
+    def read(self, *_: Any) -> bytes:
+        raise OSError(5, "Input/output error")
+
+
 def test_a_directory_holds_whole_files(tmp_path: Path) -> None:
-    source = tmp_path / "source"
-    source.write_text("new")
     store = Directory(str(tmp_path / "store"))
-    store.put("org/model/a", str(source))
+    store.put("org/model/a", io.BytesIO(b"new"))
     (tmp_path / "store/org/model/a").write_text("old, and longer")
-    store.put("org/model/a", str(source))
+    store.put("org/model/a", io.BytesIO(b"new"))
     assert (tmp_path / "store/org/model/a").read_text() == "new"
     assert [p.name for p in (tmp_path / "store/org/model").iterdir()] == ["a"]
-    with pytest.raises(Unavailable, match="No such file"):
-        store.put("org/model/b", str(tmp_path / "source-that-is-gone"))
+    with pytest.raises(Unavailable, match="Input/output error"):
+        store.put("org/model/b", Torn())
     assert [p.name for p in (tmp_path / "store/org/model").iterdir()] == ["a"]
 
 
@@ -90,7 +138,8 @@ def test_a_bucket_gets_files_with_their_digests(bucket: Any, tmp_path: Path) -> 
     where = f"http://127.0.0.1:{bucket.server_port}"
     store = sink(f"s3://results/pre?endpoint={where}", KEYS)
     (tmp_path / "file").write_bytes(b"hello")
-    store.put("org/model/id/a b+ü", str(tmp_path / "file"))
+    with (tmp_path / "file").open("rb") as source:
+        store.put("org/model/id/a b+ü", source)
     ((path, headers, data),) = bucket.got
     assert path == "/results/pre/org/model/id/a%20b%2B%C3%BC"
     assert data == b"hello"
@@ -102,14 +151,16 @@ def test_a_bucket_gets_files_with_their_digests(bucket: Any, tmp_path: Path) -> 
         f"AWS4-HMAC-SHA256 Credential={KEYS['AWS_ACCESS_KEY_ID']}/"
     )
     assert KEYS["AWS_SECRET_ACCESS_KEY"] not in str(headers)
-    with pytest.raises(Unavailable, match=r"403.*AccessDenied"):
-        store.put("refused", str(tmp_path / "file"))
+    source = (tmp_path / "file").open("rb")
+    with source, pytest.raises(Unavailable, match=r"403.*AccessDenied"):
+        store.put("refused", source)
 
 
 def test_a_bucket_that_is_not_there(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"hello")
-    with pytest.raises(Unavailable, match=r"127\.0\.0\.1"):
-        sink("s3://b?endpoint=http://127.0.0.1:1", KEYS).put("a", str(tmp_path / "file"))
+    source = (tmp_path / "file").open("rb")
+    with source, pytest.raises(Unavailable, match=r"127\.0\.0\.1"):
+        sink("s3://b?endpoint=http://127.0.0.1:1", KEYS).put("a", source)
 
 
 def test_a_signature_is_that_of_others() -> None:

@@ -79,17 +79,18 @@ def decide(gpu: Spec, memory: Memory, sample: Sample) -> Memory:
     """How many instances of a GPU specification there should be after another look."""
     up, down = rules(gpu)
     samples = _seen(memory.samples, sample, max(up.window, down.window))
-    wanted = _wanted(memory.target, up, down, samples)
-    target = max(gpu["minInstances"], min(gpu["maxInstances"], wanted))
+    # Any factor is allowed, also one that leads beyond all numbers.
+    wanted = min(float(gpu["maxInstances"]), _wanted(memory.target, up, down, samples))
+    target = max(gpu["minInstances"], math.ceil(wanted))
     return Memory(target, () if target != memory.target else samples)
 
 
-def _wanted(target: int, up: Rule, down: Rule, samples: Sequence[Sample]) -> int:
+def _wanted(target: int, up: Rule, down: Rule, samples: Sequence[Sample]) -> float:
     if _held(samples, up, over=True):
-        return math.ceil(max(target, 1) * up.factor)
+        return max(target, 1) * up.factor
     idle = samples[-1].percent == 0
     if _held(samples, down, over=False) and (target > 1 or idle):
-        return math.floor(target * down.factor)
+        return target * down.factor // 1
     return target
 
 

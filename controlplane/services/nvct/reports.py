@@ -66,7 +66,9 @@ def _progress(work: str | None) -> Mapping[str, Any] | None:
         # Never a pipe, or what a link of the task's own leads to.
         handle = os.open(f"{work}/{PROGRESS_FILE}", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         with open(handle, "rb") as f:
-            changed = os.fstat(f.fileno()).st_mtime
+            found = os.fstat(f.fileno())
+            # Programs may state any time; the system knows when a file was changed at the latest.
+            changed = max(0.0, min(found.st_mtime, found.st_ctime))
             return progress.parse(f.read(progress.MAX_BYTES + 1), changed)
     except OSError:
         return None
@@ -76,5 +78,5 @@ def _store(sink: Sink, location: str, works: list[str]) -> None:
     """Upload what is in the directories of results; with several nodes each below its number."""
     for number, work in enumerate(works):
         below = location if len(works) == 1 else f"{location}/{number}"
-        for key, path in files(f"{work}/{RESULTS_DIR}"):
-            sink.put(f"{below}/{key}", path)
+        for key, source in files(f"{work}/{RESULTS_DIR}"):
+            sink.put(f"{below}/{key}", source)

@@ -105,3 +105,9 @@ def test_never_outside_of_its_bounds(
         memory = decide(gpu, memory, Sample(now, percent))
         assert minimum <= memory.target <= minimum + more + 1
         assert len(memory.samples) <= 10 / autoscaling.SAMPLE_SECONDS + 3
+
+
+def test_a_factor_beyond_all_numbers() -> None:
+    rule = {"factor": 1.7e308, "threshold": 10}
+    gpu = {**GPU, "autoscalingConfiguration": {"scaleUpDetails": rule}}
+    assert after(gpu, 2, *((float(t), 500.0) for t in range(12)))[-1] == 8

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from aicr.errors import InvalidRequest
+from aicr.errors import InvalidRequest, Unavailable
 from controlplane.reconcile import LEASE_SECONDS
 from controlplane.results import Directory
 from controlplane.services.nvct.reports import Reports
@@ -135,7 +135,7 @@ def test_dying_before_the_start_loses_the_task_but_runs_nothing_twice(
     """That it is going to be started is durable first; whoever takes over does not guess."""
     made = nvct.create()
     start, world.runtime.start = world.runtime.start, _dies  # type: ignore[method-assign]
-    with pytest.raises(RuntimeError):
+    with pytest.raises(Died):
         world.passes()
     world.runtime.start = start  # type: ignore[method-assign]
     world.restart()
@@ -144,8 +144,12 @@ def test_dying_before_the_start_loses_the_task_but_runs_nothing_twice(
     assert world.started == []
 
 
+class Died(BaseException):
+    """Nothing of the process goes on."""
+
+
 def _dies(*_: Any) -> None:
-    raise RuntimeError
+    raise Died
 
 
 # --------------------------------------------------------------------------- time
@@ -435,3 +439,60 @@ def test_a_bucket_without_credentials_is_refused_before_there_are_workers(
     with pytest.raises(InvalidRequest, match="AICR_RESULTS"):
         prepare(Settings(home=str(tmp_path / "home"), results="s3://bucket"))
     assert not (tmp_path / "home").exists()
+
+
+def test_a_progress_file_from_the_future_grows_old_as_well(
+    nvct: Nvct, reporting: World, tmp_path: Path
+) -> None:
+    made = nvct.create(maxRuntimeDuration=None)
+    reporting.passes()
+    work = tmp_path / "work"
+    reporting.runtime.works[reporting.instance(made)] = str(work)
+    says(work, percentComplete=10)
+    os.utime(work / "progress", (2**40, 2**40))  # year 36812, where the file system keeps that
+    reporting.passes()
+    assert nvct.get(made)["percentComplete"] == 10
+    reporting.clock.now += 310
+    reporting.passes()
+    assert nvct.get(made)["healthInfo"]["error"] == "its progress file is out of date"
+
+
+def test_a_task_that_cannot_be_judged_fails_alone(nvct: Nvct, world: World) -> None:
+    bad, good = nvct.create(name="bad"), nvct.create(name="good")
+
+    def report(task: Any, *_: Any) -> Any:
+        if task.status["taskId"] == bad["id"]:
+            raise ValueError("year 36812 is out of range")
+        return {}
+
+    world.more = {"reports": {"nvct.tasks": report}}
+    world.restart()
+    world.passes()
+    world.runtime.end(world.instance(good))
+    world.passes()
+    assert nvct.states(bad, good) == ["ERRORED", "COMPLETED"]
+    assert "what became of it cannot be seen" in nvct.messages(bad)[-1]
+    assert "36812" not in str(nvct.messages(bad))
+    assert world.runtime.list() == []
+
+
+def test_a_runner_that_ends_takes_no_task_and_loses_none(nvct: Nvct, world: World) -> None:
+    made = [nvct.create(name=f"t{n}") for n in range(12)]
+    start = world.runtime.start
+
+    def refused(*_: Any) -> None:
+        raise Unavailable("the runner is ending")
+
+    world.runtime.start = refused  # type: ignore[method-assign]
+    world.passes(10)
+    assert {*nvct.states(*made)} == {"QUEUED", "LAUNCHED"}
+    world.runtime.start = start  # type: ignore[method-assign]
+    world.clock.now += 61
+    world.passes()
+    assert nvct.states(*made).count("RUNNING") == 8
+    for _ in range(3):
+        for instance in world.runtime.list():
+            world.runtime.end(instance.id)
+        world.passes()
+    assert {*nvct.states(*made)} == {"COMPLETED"}
+    assert len(world.started) == len({*world.started}) == 12

@@ -4,6 +4,7 @@ ended or deleted, and in whatever order."""
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -134,3 +135,67 @@ def test_an_early_large_one_is_not_passed_over_for_ever(
         world.runtime.end(world.instance(task))
     world.passes()
     assert nvct.get(large)["status"] == "RUNNING"
+
+
+# --------------------------------------------------------------------------- together with functions
+
+LARGE = {"gpuSpecification": gpu(instanceType="NCP.GPU.H100_8x")}
+
+
+class Function:
+    """A function that wants all GPUs there are, deployed and taken away by hand."""
+
+    def __init__(self, nvct: Nvct) -> None:
+        self._nvct = nvct
+        self._token = nvct.token("register_function", "deploy_function", "delete_function")
+        body = {"name": "f", "inferenceUrl": "/", "containerImage": "samples.aicr.local/echo:1"}
+        made = self._good("POST", "/v2/nvcf/functions", body).json["function"]
+        self._at = f"/v2/nvcf/deployments/functions/{made['id']}/versions/{made['versionId']}"
+        self._itself = f"/v2/nvcf/functions/{made['id']}/versions/{made['versionId']}"
+
+    def _good(self, method: str, path: str, body: Any = None) -> Any:
+        answer = self._nvct.call(method, path, self._token, body)
+        assert answer.status_code in (200, 204), answer.text
+        return answer
+
+    def deploy(self) -> None:
+        one = {**LARGE["gpuSpecification"], "minInstances": 1, "maxInstances": 1}
+        self._good("POST", self._at, {"deploymentSpecifications": [one]})
+
+    def undeploy(self) -> None:
+        self._good("DELETE", self._at)
+
+    def remove(self) -> None:
+        self._good("DELETE", self._itself)
+
+
+@pytest.fixture
+def function(nvct: Nvct, world: World) -> Iterator[Function]:
+    made = Function(nvct)
+    yield made
+    made.remove()
+    world.passes()
+
+
+def _runs(world: World) -> list[str]:
+    return [i.address.partition(".")[0] for i in world.runtime.list()]
+
+
+def test_what_was_taken_since_it_was_looked_at_is_not_given(
+    nvct: Nvct, world: World, function: Function, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nvct.create(**LARGE)
+    store, read = nvct.engine.store, nvct.engine.store.read
+    deployed: list[bool] = []
+
+    def reading(work: Any) -> Any:
+        found = read(work)
+        if getattr(found, "changes", None) and not deployed:
+            deployed.append(True)
+            function.deploy()
+        return found
+
+    monkeypatch.setattr(store, "read", reading)
+    world.passes()
+    assert deployed
+    assert _runs(world) == ["nvcf"]
