@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import cast
 
 import httptools
@@ -38,7 +39,8 @@ class Connection(asyncio.Protocol):
     """A connection to an endpoint, with one request at a time. What is read of the answer to it
     stands in `parts` until it is taken."""
 
-    def __init__(self) -> None:
+    def __init__(self, endpoint: str) -> None:
+        self.endpoint = endpoint
         self._loop = asyncio.get_running_loop()
         self._parser = httptools.HttpResponseParser(self)
         self._transport: asyncio.Transport | None = None
@@ -209,8 +211,8 @@ class Connection(asyncio.Protocol):
 class Response:
     """An answer: its status, its headers (names in lower case), and its body as it comes."""
 
-    def __init__(self, home: Upstream, endpoint: str, connection: Connection) -> None:
-        self._home, self._endpoint, self._connection = home, endpoint, connection
+    def __init__(self, home: Upstream, connection: Connection) -> None:
+        self._home, self._connection = home, connection
         self._sending: asyncio.Task[None] | None = None
         self.status, self.headers = connection.status, connection.headers
 
@@ -235,7 +237,7 @@ class Response:
         sent = self._sending is None or self._sending.done()
         connection = self._connection
         if connection.complete and connection.lasts and connection.open and sent:
-            self._home.keep(self._endpoint, connection)
+            self._home.keep(connection)
             return
         if self._sending is not None:
             self._sending.cancel()
@@ -249,17 +251,21 @@ class Upstream:
         self._kept: dict[str, deque[tuple[Connection, float]]] = {}
         self._sweeper: asyncio.TimerHandle | None = None
 
+    async def reach(self, endpoint: str, by: float) -> Connection:
+        """A connection that stands by a time of the loop, for one request. Raises Unreached."""
+        return self._ready(endpoint) or await self._connect(endpoint, by)
+
     async def send(
         self,
+        connection: Connection,
         method: str,
-        endpoint: str,
         target: str,
         headers: Pairs,
         body: bytes | AsyncIterator[bytes],
     ) -> Response:
         """The answer, as soon as its head is there. A body that is not bytes goes out in chunks,
-        unless there is a content-length. Raises Unreached, and Broken."""
-        connection = self._ready(endpoint) or await self._connect(endpoint)
+        unless there is a content-length. Raises Broken."""
+        endpoint = connection.endpoint
         connection.begin(method)
         sending = None
         try:
@@ -279,17 +285,19 @@ class Upstream:
                 sending.cancel()
             connection.end()
             raise
-        response = Response(self, endpoint, connection)
+        response = Response(self, connection)
         if sending is not None:
             response.sends(sending)
         return response
 
-    async def _connect(self, endpoint: str) -> Connection:
+    async def _connect(self, endpoint: str, by: float) -> Connection:
         host, _, port = endpoint.rpartition(":")
         loop = asyncio.get_running_loop()
         try:
-            async with asyncio.timeout(CONNECT_SECONDS):
-                _, connection = await loop.create_connection(Connection, host, int(port))
+            async with asyncio.timeout_at(min(by, loop.time() + CONNECT_SECONDS)):
+                _, connection = await loop.create_connection(
+                    partial(Connection, endpoint), host, int(port)
+                )
         except (OSError, TimeoutError) as e:
             raise Unreached(str(e) or "nobody answers") from e
         return connection
@@ -305,11 +313,11 @@ class Upstream:
             connection.end()
         return None
 
-    def keep(self, endpoint: str, connection: Connection) -> None:
+    def keep(self, connection: Connection) -> None:
         """A connection whose answer was read whole."""
         connection.rest()
         loop = asyncio.get_running_loop()
-        self._kept.setdefault(endpoint, deque()).append((connection, loop.time()))
+        self._kept.setdefault(connection.endpoint, deque()).append((connection, loop.time()))
         if self._sweeper is None:
             self._sweeper = loop.call_later(IDLE_SECONDS, self._sweep)
 

@@ -89,7 +89,8 @@ async def invoke(plane: Plane, exchange: Exchange, what: Invocation) -> None:
     """Answer. Raises Refusal for what was not answered at all, and Gone."""
     body = await exchange.small()
     meters = plane.metrics.of(what.version.function, what.version.version)
-    while True:
+    loop = asyncio.get_running_loop()
+    while loop.time() < what.until + GRACE_SECONDS:
         place = plane.queue.ready(what.version.door, what.id)
         if place is None:
             with meters.waiting.track_inprogress():
@@ -105,6 +106,7 @@ async def invoke(plane: Plane, exchange: Exchange, what: Invocation) -> None:
         finally:
             meters.running.dec()
             plane.queue.give(place)
+    raise errors.nobody_came()
 
 
 async def _place(plane: Plane, exchange: Exchange, what: Invocation) -> Place:
@@ -126,18 +128,21 @@ async def _send(
     place: Place,
     body: bytes | None,
 ) -> Response:
-    """The head of the answer. From the end of the request on, its client may be told to poll."""
+    """The head of the answer. From the end of the request on, its client may be told to poll; of
+    one that reached nobody the deadline of those that wait is still the one. Raises Unreached."""
 
     def sent() -> None:
         exchange.watch()
         exchange.hold(what.until, lambda: _promise(plane, exchange, what))
 
+    exchange.watch()
+    connection = await plane.upstream.reach(place.endpoint, what.until + GRACE_SECONDS)
     if body is not None:
         sent()
     data: bytes | AsyncIterator[bytes] = exchange.parts(sent) if body is None else body
     length = [(b"content-length", what.length)] if body is None and what.length else []
     return await plane.upstream.send(
-        what.method, place.endpoint, what.target, what.headers + length, data
+        connection, what.method, what.target, what.headers + length, data
     )
 
 

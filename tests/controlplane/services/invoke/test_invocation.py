@@ -285,6 +285,26 @@ def test_where_nobody_comes_the_answer_is_504_and_nothing_is_delivered_later(
     assert len(got) == 1
 
 
+def test_where_an_instance_cannot_be_reached_nothing_is_promised_nor_delivered_later(
+    served: Served,
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        endpoint = f"127.0.0.1:{taken.getsockname()[1]}"
+    function = served.function(endpoint)
+    began = time.monotonic()
+    answer = served.invoke(function, **POLL)
+    assert 2.5 < time.monotonic() - began < 8
+    assert (answer.status, answer.body) == (504, b"")
+    assert answer.headers["nvcf-status"] == "errored"
+    assert served.poll(answer.id).status == 404
+    speaks, got, _ = raw(lambda _: OK)
+    alive = served.listen(speaks)
+    served.on_loop(lambda: served.broker.withdraw(function["versionId"]))
+    served.on_loop(lambda: served.broker.offer(function["door"], f"{function['door']}/0", alive, 1))
+    assert served.invoke(function).status == 200
+    assert len(got) == 1
+
+
 def test_202_and_polling(served: Served, echo: dict[str, Any]) -> None:
     body = slow(2)
     answer = served.invoke(echo, body, Content_Type=JSON, **POLL)
