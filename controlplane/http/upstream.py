@@ -21,7 +21,7 @@ IDLE_SECONDS = 1.0
 CONNECT_SECONDS = 5.0
 # So much of an answer waits for a slow reader; more waits where it comes from.
 BUFFER_BYTES = 256 * 1024
-# Longer heads of answers are none.
+# Longer heads of answers are none; nor is what stands between and after the parts of a body.
 MAX_HEAD_BYTES = 64 * 1024
 _WITH_LENGTH = frozenset(("POST", "PUT", "PATCH"))
 _FRAMING = frozenset((b"content-length", b"transfer-encoding"))
@@ -142,14 +142,13 @@ class Connection(asyncio.Protocol):
         if self._idle:
             self.end()  # nobody has asked anything
             return
-        if not self.status:
-            self._head_bytes += len(data)
+        self._head_bytes += len(data)
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             self._fail("it is no HTTP")
-        if not self.status and self._head_bytes > MAX_HEAD_BYTES:
-            self._fail("its head is too large")
+        if self._head_bytes > MAX_HEAD_BYTES and not self.complete:
+            self._fail("its trailers are too large" if self.status else "its head is too large")
 
     def _fail(self, fault: str) -> None:
         if not self.complete:
@@ -158,6 +157,8 @@ class Connection(asyncio.Protocol):
         self._tell()
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        if self.status:
+            return  # a trailer, which says nothing of the answer (RFC 9110, 6.5.1)
         self.headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
@@ -167,12 +168,13 @@ class Connection(asyncio.Protocol):
             self.headers = []
             return
         self.lasts = self._parser.should_keep_alive() and not self._no_body
-        self.status = status
+        self.status, self._head_bytes = status, 0
         # A parser that knows nothing of the request waits for a body that never comes.
         self.complete = self._no_body
         self._tell()
 
     def on_body(self, data: bytes) -> None:
+        self._head_bytes = 0
         if self._no_body:
             return
         self.parts.append(data)
