@@ -23,7 +23,7 @@ from controlplane.services.invoke import answers, errors, requests
 from controlplane.services.invoke.errors import Gone, Pairs, Refusal
 from controlplane.services.invoke.exchange import Exchange
 from controlplane.services.invoke.metrics import FunctionMetrics
-from controlplane.services.invoke.results import Head, Results, State
+from controlplane.services.invoke.results import MAX_BYTES, Head, Results, State
 from controlplane.services.invoke.versions import Version
 
 # So long after the hold time an instance may still take a request (contract 7.4).
@@ -183,10 +183,14 @@ async def _relay(plane: Plane, exchange: Exchange, what: Invocation, response: R
 
 
 async def _keep(plane: Plane, what: Invocation, head: Head, response: Response) -> None:
-    """The answer as a file, for a poll."""
+    """The answer as a file, for a poll. Raises Refusal when it is too large for one."""
+    size = 0
     with plane.results.spool(what.id, head) as f:
         async for part in response.parts():
-            f.write(part)
+            size += len(part)
+            if size > MAX_BYTES:
+                raise errors.too_large(MAX_BYTES)
+            await asyncio.to_thread(f.write, part)
     plane.results.finish(what.id)
     plane.queue.settle(what.id)
 
@@ -209,6 +213,11 @@ async def answer(plane: Plane, exchange: Exchange, what: Invocation, more: Pairs
         plane.metrics.failed(version.function, version.version, refusal.status)
         await _fail(plane, exchange, what, refusal, more)
     except (Gone, asyncio.CancelledError):
+        if exchange.overdue:
+            plane.metrics.failed(version.function, version.version, errors.LATE)
+            plane.results.fail(what.id)
+            plane.queue.settle(what.id)
+            return
         if not exchange.gone:
             await _fail(plane, exchange, what, errors.ending(), more)
             raise
