@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import cast
 
 import httptools
@@ -20,7 +21,7 @@ IDLE_SECONDS = 1.0
 CONNECT_SECONDS = 5.0
 # So much of an answer waits for a slow reader; more waits where it comes from.
 BUFFER_BYTES = 256 * 1024
-# Longer heads of answers are none.
+# Longer heads of answers are none; nor is what stands between and after the parts of a body.
 MAX_HEAD_BYTES = 64 * 1024
 _WITH_LENGTH = frozenset(("POST", "PUT", "PATCH"))
 _FRAMING = frozenset((b"content-length", b"transfer-encoding"))
@@ -38,7 +39,8 @@ class Connection(asyncio.Protocol):
     """A connection to an endpoint, with one request at a time. What is read of the answer to it
     stands in `parts` until it is taken."""
 
-    def __init__(self) -> None:
+    def __init__(self, endpoint: str) -> None:
+        self.endpoint = endpoint
         self._loop = asyncio.get_running_loop()
         self._parser = httptools.HttpResponseParser(self)
         self._transport: asyncio.Transport | None = None
@@ -140,14 +142,13 @@ class Connection(asyncio.Protocol):
         if self._idle:
             self.end()  # nobody has asked anything
             return
-        if not self.status:
-            self._head_bytes += len(data)
+        self._head_bytes += len(data)
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             self._fail("it is no HTTP")
-        if not self.status and self._head_bytes > MAX_HEAD_BYTES:
-            self._fail("its head is too large")
+        if self._head_bytes > MAX_HEAD_BYTES and not self.complete:
+            self._fail("its trailers are too large" if self.status else "its head is too large")
 
     def _fail(self, fault: str) -> None:
         if not self.complete:
@@ -156,6 +157,8 @@ class Connection(asyncio.Protocol):
         self._tell()
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        if self.status:
+            return  # a trailer, which says nothing of the answer (RFC 9110, 6.5.1)
         self.headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
@@ -165,12 +168,13 @@ class Connection(asyncio.Protocol):
             self.headers = []
             return
         self.lasts = self._parser.should_keep_alive() and not self._no_body
-        self.status = status
+        self.status, self._head_bytes = status, 0
         # A parser that knows nothing of the request waits for a body that never comes.
         self.complete = self._no_body
         self._tell()
 
     def on_body(self, data: bytes) -> None:
+        self._head_bytes = 0
         if self._no_body:
             return
         self.parts.append(data)
@@ -209,8 +213,8 @@ class Connection(asyncio.Protocol):
 class Response:
     """An answer: its status, its headers (names in lower case), and its body as it comes."""
 
-    def __init__(self, home: Upstream, endpoint: str, connection: Connection) -> None:
-        self._home, self._endpoint, self._connection = home, endpoint, connection
+    def __init__(self, home: Upstream, connection: Connection) -> None:
+        self._home, self._connection = home, connection
         self._sending: asyncio.Task[None] | None = None
         self.status, self.headers = connection.status, connection.headers
 
@@ -235,7 +239,7 @@ class Response:
         sent = self._sending is None or self._sending.done()
         connection = self._connection
         if connection.complete and connection.lasts and connection.open and sent:
-            self._home.keep(self._endpoint, connection)
+            self._home.keep(connection)
             return
         if self._sending is not None:
             self._sending.cancel()
@@ -249,17 +253,21 @@ class Upstream:
         self._kept: dict[str, deque[tuple[Connection, float]]] = {}
         self._sweeper: asyncio.TimerHandle | None = None
 
+    async def reach(self, endpoint: str, by: float) -> Connection:
+        """A connection that stands by a time of the loop, for one request. Raises Unreached."""
+        return self._ready(endpoint) or await self._connect(endpoint, by)
+
     async def send(
         self,
+        connection: Connection,
         method: str,
-        endpoint: str,
         target: str,
         headers: Pairs,
         body: bytes | AsyncIterator[bytes],
     ) -> Response:
         """The answer, as soon as its head is there. A body that is not bytes goes out in chunks,
-        unless there is a content-length. Raises Unreached, and Broken."""
-        connection = self._ready(endpoint) or await self._connect(endpoint)
+        unless there is a content-length. Raises Broken."""
+        endpoint = connection.endpoint
         connection.begin(method)
         sending = None
         try:
@@ -279,17 +287,19 @@ class Upstream:
                 sending.cancel()
             connection.end()
             raise
-        response = Response(self, endpoint, connection)
+        response = Response(self, connection)
         if sending is not None:
             response.sends(sending)
         return response
 
-    async def _connect(self, endpoint: str) -> Connection:
+    async def _connect(self, endpoint: str, by: float) -> Connection:
         host, _, port = endpoint.rpartition(":")
         loop = asyncio.get_running_loop()
         try:
-            async with asyncio.timeout(CONNECT_SECONDS):
-                _, connection = await loop.create_connection(Connection, host, int(port))
+            async with asyncio.timeout_at(min(by, loop.time() + CONNECT_SECONDS)):
+                _, connection = await loop.create_connection(
+                    partial(Connection, endpoint), host, int(port)
+                )
         except (OSError, TimeoutError) as e:
             raise Unreached(str(e) or "nobody answers") from e
         return connection
@@ -305,11 +315,11 @@ class Upstream:
             connection.end()
         return None
 
-    def keep(self, endpoint: str, connection: Connection) -> None:
+    def keep(self, connection: Connection) -> None:
         """A connection whose answer was read whole."""
         connection.rest()
         loop = asyncio.get_running_loop()
-        self._kept.setdefault(endpoint, deque()).append((connection, loop.time()))
+        self._kept.setdefault(connection.endpoint, deque()).append((connection, loop.time()))
         if self._sweeper is None:
             self._sweeper = loop.call_later(IDLE_SECONDS, self._sweep)
 

@@ -71,12 +71,14 @@ class Door:
 
 
 class Doors:
-    """`crowded` is called with a door and whether somebody waits there, when that changes."""
+    """`crowded` is called with a door and whether somebody waits there, when that changes. `name`
+    begins the names of seats: workers hold those of brokers before this one as well."""
 
     def __init__(
         self,
         crowded: Callable[[str, bool], None] = lambda _door, _waits: None,
         max_waiting: int = MAX_WAITING,
+        name: str = "",
     ) -> None:
         self._doors: dict[str, Door] = {}
         self._instances: dict[str, Instance] = {}
@@ -86,6 +88,7 @@ class Doors:
         self._asked: dict[str, str] = {}  # request that waits -> its door
         self._crowds: set[str] = set()
         self._crowded, self._max = crowded, max_waiting
+        self._name, self._seated = name, 0
         self._count = 0
         # Closed ones grant nothing yet: after a crash nobody knows at first what is taken.
         self.closed = False
@@ -217,10 +220,11 @@ class Doors:
             if ticket is None or instance is None:
                 break
             del found.waiting[ticket.request], self._asked[ticket.request]
-            self._seat(ticket.peer, ticket.request, instance)
-            ticket.granted(
-                Place(ticket.request, instance.id, instance.endpoint, door, ticket.request)
-            )
+            # Not named by its request, which may come twice while its first seat serves others.
+            self._seated += 1
+            seat = f"{self._name}{self._seated}"
+            self._seat(ticket.peer, seat, instance)
+            ticket.granted(Place(ticket.request, instance.id, instance.endpoint, door, seat))
         self._tell(found)
         self._forget(found)
 

@@ -8,6 +8,7 @@ answered, for their next one, as long as nobody waits at the door: they are told
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import Mapping
 from typing import Any
 
@@ -24,7 +25,7 @@ class Broker:
     """Used on one event loop only."""
 
     def __init__(self, max_waiting: int = MAX_WAITING, windows: Windows | None = None) -> None:
-        self._doors = Doors(self._crowded, max_waiting)
+        self._doors = Doors(self._crowded, max_waiting, f"{secrets.token_hex(8)}.")
         self._windows = windows or Windows()
         self._peers: set[Peer] = set()
         # Who tells other hosts of the instances, and instances that may be busy for those.

@@ -9,6 +9,8 @@ from controlplane.http import bodies
 from controlplane.http.problems import Problem
 
 PROBLEM, TEXT = b"application/problem+json", b"text/plain; charset=utf-8"
+# Something did not happen in time.
+LATE = 504
 Pairs = list[tuple[bytes, bytes]]
 
 
@@ -108,7 +110,7 @@ def too_often() -> Refusal:
 
 def nobody_came() -> Refusal:
     """No instance took the request in time; it never will be delivered."""
-    return Refusal(504)
+    return Refusal(LATE)
 
 
 def broken(why: str) -> Refusal:
@@ -116,8 +118,13 @@ def broken(why: str) -> Refusal:
     return problem(500, f"the function did not answer: {why}")
 
 
+def too_large(most: int) -> Refusal:
+    """The function answered somebody who polls."""
+    return problem(500, f"the answer has more than {most} bytes: they are not kept for a poll")
+
+
 def owner_gone() -> Refusal:
-    return problem(500, "the result is lost: whoever waited for it has ended")
+    return problem(500, "the result is lost: nobody waits for it any more")
 
 
 def ending() -> Refusal:

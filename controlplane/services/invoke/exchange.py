@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from typing import Any
 
 from controlplane.services.invoke.errors import Gone, Pairs, Refusal
+from controlplane.services.invoke.results import KEEP_SECONDS
 
 # What most requests take at most: for them nobody watches their client, which costs a task.
 SOON_SECONDS = 0.01
@@ -35,6 +36,7 @@ class Exchange:
         self._said: asyncio.Task[None] | None = None
         self.gone = False
         self.detached = False  # it was answered already: what comes is for a poll
+        self.overdue = False  # nobody can poll any more
         self.started = False
         self.status = 0
 
@@ -116,7 +118,8 @@ class Exchange:
 
     def hold(self, until: float, promise: Promise) -> None:
         """Unless the answer has begun by then (a time of the loop), the client gets a promise: it
-        is made at once, and what it returns says so. From then on the exchange is detached."""
+        is made at once, and what it returns says so. From then on the exchange is detached, and its
+        task is cancelled when nobody can poll any more."""
         if self._held is None:
             self._held = (until, promise)
             if self._timer is None:
@@ -135,6 +138,13 @@ class Exchange:
             self.detached = True
             self._unwatch()
             self._said = self._loop.create_task(said)
+            self._late = self._loop.call_later(KEEP_SECONDS, self._give_up)
+
+    def _give_up(self) -> None:
+        """What does not answer as long as it can be polled holds its place no longer."""
+        self.overdue = True
+        if self._task is not None:
+            self._task.cancel()
 
     def _unwatch(self) -> None:
         for watching in (self._timer, self._minder):

@@ -23,7 +23,7 @@ from controlplane.services.invoke import answers, errors, requests
 from controlplane.services.invoke.errors import Gone, Pairs, Refusal
 from controlplane.services.invoke.exchange import Exchange
 from controlplane.services.invoke.metrics import FunctionMetrics
-from controlplane.services.invoke.results import Head, Results, State
+from controlplane.services.invoke.results import MAX_BYTES, Head, Results, State
 from controlplane.services.invoke.versions import Version
 
 # So long after the hold time an instance may still take a request (contract 7.4).
@@ -89,7 +89,8 @@ async def invoke(plane: Plane, exchange: Exchange, what: Invocation) -> None:
     """Answer. Raises Refusal for what was not answered at all, and Gone."""
     body = await exchange.small()
     meters = plane.metrics.of(what.version.function, what.version.version)
-    while True:
+    loop = asyncio.get_running_loop()
+    while loop.time() < what.until + GRACE_SECONDS:
         place = plane.queue.ready(what.version.door, what.id)
         if place is None:
             with meters.waiting.track_inprogress():
@@ -105,6 +106,7 @@ async def invoke(plane: Plane, exchange: Exchange, what: Invocation) -> None:
         finally:
             meters.running.dec()
             plane.queue.give(place)
+    raise errors.nobody_came()
 
 
 async def _place(plane: Plane, exchange: Exchange, what: Invocation) -> Place:
@@ -126,18 +128,21 @@ async def _send(
     place: Place,
     body: bytes | None,
 ) -> Response:
-    """The head of the answer. From the end of the request on, its client may be told to poll."""
+    """The head of the answer. From the end of the request on, its client may be told to poll; of
+    one that reached nobody the deadline of those that wait is still the one. Raises Unreached."""
 
     def sent() -> None:
         exchange.watch()
         exchange.hold(what.until, lambda: _promise(plane, exchange, what))
 
+    exchange.watch()
+    connection = await plane.upstream.reach(place.endpoint, what.until + GRACE_SECONDS)
     if body is not None:
         sent()
     data: bytes | AsyncIterator[bytes] = exchange.parts(sent) if body is None else body
     length = [(b"content-length", what.length)] if body is None and what.length else []
     return await plane.upstream.send(
-        what.method, place.endpoint, what.target, what.headers + length, data
+        connection, what.method, what.target, what.headers + length, data
     )
 
 
@@ -178,10 +183,14 @@ async def _relay(plane: Plane, exchange: Exchange, what: Invocation, response: R
 
 
 async def _keep(plane: Plane, what: Invocation, head: Head, response: Response) -> None:
-    """The answer as a file, for a poll."""
+    """The answer as a file, for a poll. Raises Refusal when it is too large for one."""
+    size = 0
     with plane.results.spool(what.id, head) as f:
         async for part in response.parts():
-            f.write(part)
+            size += len(part)
+            if size > MAX_BYTES:
+                raise errors.too_large(MAX_BYTES)
+            await asyncio.to_thread(f.write, part)
     plane.results.finish(what.id)
     plane.queue.settle(what.id)
 
@@ -204,6 +213,11 @@ async def answer(plane: Plane, exchange: Exchange, what: Invocation, more: Pairs
         plane.metrics.failed(version.function, version.version, refusal.status)
         await _fail(plane, exchange, what, refusal, more)
     except (Gone, asyncio.CancelledError):
+        if exchange.overdue:
+            plane.metrics.failed(version.function, version.version, errors.LATE)
+            plane.results.fail(what.id)
+            plane.queue.settle(what.id)
+            return
         if not exchange.gone:
             await _fail(plane, exchange, what, errors.ending(), more)
             raise

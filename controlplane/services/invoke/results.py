@@ -25,6 +25,8 @@ from controlplane.services.invoke.errors import Pairs
 
 # How long a result is kept, in seconds (contract 7.4).
 KEEP_SECONDS = 3600
+# A larger answer is no result: the disk is everybody's.
+MAX_BYTES = 1024 * 1024 * 1024
 # Word of a result comes through the runner; without one they are looked for so often.
 LOOK_SECONDS = 0.5
 SWEEP_SECONDS = 60

@@ -28,6 +28,11 @@ class At:
         ticket = Ticket(request, peer, order or self.order, self.granted.append)
         self.doors.enter(DOOR, ticket)
 
+    def give(self, request: str, peer: str = "w1") -> None:
+        """The place that a request got last is free again."""
+        seat = next(p.seat for p in reversed(self.granted) if p.request == request)
+        self.doors.give(peer, seat)
+
     @property
     def requests(self) -> list[str]:
         return [p.request for p in self.granted]
@@ -37,7 +42,7 @@ def test_a_free_place_is_had_at_once() -> None:
     at = At()
     at.doors.offer(DOOR, "i1", "127.0.0.1:1", 1)
     at.enter("r1")
-    assert at.granted == [Place("r1", "i1", "127.0.0.1:1", DOOR, "r1")]
+    assert at.granted == [Place("r1", "i1", "127.0.0.1:1", DOOR, "1")]
     assert at.doors.running("i1") == 1
     assert at.doors.loads() == {DOOR: Load(0, 1)}
 
@@ -47,7 +52,7 @@ def test_the_order_is_that_of_arrival_wherever_they_come_in() -> None:
     at.enter("later", "w1", order=20)
     at.enter("first", "w2", order=10)
     at.doors.offer(DOOR, "i1", "e", 1)
-    at.doors.give("w2", "first")
+    at.give("first", "w2")
     assert at.requests == ["first", "later"]
 
 
@@ -92,7 +97,7 @@ def test_a_withdrawn_instance_keeps_what_it_answers() -> None:
     at.doors.withdraw("i1")
     at.enter("r2")
     assert at.doors.running("i1") == 1
-    at.doors.give("w1", "r1")
+    at.give("r1")
     assert at.doors.running("i1") == 0
     assert at.requests == ["r1"]
     assert at.doors.loads() == {DOOR: Load(1, 0)}
@@ -115,7 +120,7 @@ def test_what_a_lost_peer_held_and_waited_for_is_free_for_others() -> None:
     at.enter("mine", "alive")
     at.doors.gone("dead")
     assert at.requests == ["held", "mine"]
-    at.doors.give("dead", "held")  # a voice from the past
+    at.give("held", "dead")  # a voice from the past
     assert at.doors.running("i1") == 1
 
 
@@ -123,8 +128,21 @@ def test_nobody_gives_what_another_holds() -> None:
     at = At()
     at.doors.offer(DOOR, "i1", "e", 1)
     at.enter("r1", "w1")
-    at.doors.give("w2", "r1")
+    at.give("r1", "w2")
     assert at.doors.running("i1") == 1
+
+
+def test_a_request_that_is_served_twice_has_two_seats() -> None:
+    at = At()
+    at.doors.offer(DOOR, "i1", "e", 2)
+    at.enter("r1")
+    at.enter("r1")
+    first, second = (p.seat for p in at.granted)
+    assert at.doors.running("i1") == 2
+    at.doors.give("w1", first)
+    assert at.doors.running("i1") == 1
+    at.doors.give("w1", second)
+    assert at.doors.running("i1") == 0
 
 
 def test_seats_that_were_granted_before_a_crash_count() -> None:
@@ -168,7 +186,7 @@ def test_nothing_is_kept_of_a_door_that_nobody_uses() -> None:
     at.doors.offer(DOOR, "i1", "e", 1)
     at.enter("r1")
     at.doors.withdraw("i1")
-    at.doors.give("w1", "r1")
+    at.give("r1")
     assert at.doors._doors == {}
     assert at.doors._instances == {}
     assert at.doors._held == {}
@@ -181,7 +199,7 @@ class Machine(RuleBasedStateMachine):
     def begin(self) -> None:
         self.doors = Doors()
         self.waiting: list[tuple[int, str, str]] = []  # order, request, peer
-        self.held: dict[str, tuple[str, str]] = {}  # request -> peer, instance
+        self.held: dict[str, tuple[str, str]] = {}  # seat -> peer, instance
         self.places: dict[str, int] = {}
         self.served: set[str] = set()
         self.orders = 0
@@ -192,7 +210,7 @@ class Machine(RuleBasedStateMachine):
         order, request, peer = min(self.waiting)
         assert request == place.request
         self.waiting.remove((order, request, peer))
-        self.held[request] = (peer, place.instance)
+        self.held[place.seat] = (peer, place.instance)
         assert place.instance in self.places
         assert self._taken(place.instance) <= self.places[place.instance]
 
@@ -226,9 +244,9 @@ class Machine(RuleBasedStateMachine):
     @precondition(lambda self: self.held)
     @rule(data=st.data())
     def give(self, data: st.DataObject) -> None:
-        request = data.draw(st.sampled_from(sorted(self.held)))
-        peer, _ = self.held.pop(request)
-        self.doors.give(peer, request)
+        seat = data.draw(st.sampled_from(sorted(self.held)))
+        peer, _ = self.held.pop(seat)
+        self.doors.give(peer, seat)
 
     @rule(peer=st.sampled_from("xyz"))
     def lose(self, peer: str) -> None:

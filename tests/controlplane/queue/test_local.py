@@ -30,7 +30,7 @@ def test_a_place_is_taken_and_given(path: Path) -> None:
         async with running(path) as runner, workers(path) as (queue,):
             runner.broker.offer(DOOR, "i1", ENDPOINT, 1)
             place = await queue.take(DOOR, "r1")
-            assert place == Place("r1", "i1", ENDPOINT, DOOR, "r1")
+            assert place == Place("r1", "i1", ENDPOINT, DOOR, place.seat)
             assert await queue.loads() == {DOOR: Load(0, 1)}
             queue.give(place)
             await until(lambda: runner.broker.running("i1") == 0)
@@ -167,6 +167,23 @@ def test_a_crash_of_the_runner_loses_nobody(path: Path) -> None:
     run(work())
 
 
+def test_seats_of_a_runner_that_is_gone_are_not_those_of_the_next(path: Path) -> None:
+    async def work() -> None:
+        async with running(path) as runner, workers(path) as (queue,):
+            runner.broker.offer(DOOR, "i1", ENDPOINT, 2)
+            old = await queue.take(DOOR, "r1")
+            await runner.crash()
+            await runner.start()
+            runner.broker.offer(DOOR, "i1", ENDPOINT, 2)
+            new = await queue.take(DOOR, "r2")
+            assert runner.broker.running("i1") == 2
+            queue.give(old)
+            queue.give(new)
+            await until(lambda: runner.broker.running("i1") == 0)
+
+    run(work())
+
+
 def test_a_worker_that_dies_gives_back_what_it_held(path: Path) -> None:
     async def work() -> None:
         async with running(path) as runner, workers(path) as (alive,):
@@ -250,6 +267,6 @@ def test_a_broker_that_is_closed_grants_nothing() -> None:
         taken = broker.commands["take"](object(), {"door": DOOR, "request": "r", "order": 1})  # type: ignore[arg-type]
         assert not taken.done()
         broker.open()
-        assert taken.result() == ["r", "i1", ENDPOINT]
+        assert taken.result()[1:] == ["i1", ENDPOINT]
 
     run(work())

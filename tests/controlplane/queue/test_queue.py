@@ -316,6 +316,27 @@ def test_a_seat_serves_the_next_request_without_asking(site: Sites) -> None:
     run(work)
 
 
+def test_a_request_that_comes_again_while_its_seat_serves_another_leaks_no_place(
+    site: Sites,
+) -> None:
+    async def work() -> None:
+        async with site() as at:
+            queue = await at.worker()
+            at.offer("i1", 2)
+            queue.give(await queue.take(DOOR, "r1"))  # nobody was reached
+            other = queue.ready(DOOR, "r2")
+            assert other is not None
+            again = await queue.take(DOOR, "r1")
+            assert again.seat != other.seat
+            queue.give(other)
+            queue.give(again)
+            await load(queue, Load())
+            await queue.take(DOOR, "r3")
+            await queue.take(DOOR, "r4")
+
+    run(work)
+
+
 def test_where_a_request_stands(site: Sites) -> None:
     async def work() -> None:
         async with site() as at:

@@ -16,6 +16,7 @@ from uuid import uuid4
 import pytest
 
 from controlplane.http import protocol
+from controlplane.services.invoke import exchange, invocation
 from tests.controlplane.services.invoke.conftest import PEXEC, Served
 
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -285,6 +286,26 @@ def test_where_nobody_comes_the_answer_is_504_and_nothing_is_delivered_later(
     assert len(got) == 1
 
 
+def test_where_an_instance_cannot_be_reached_nothing_is_promised_nor_delivered_later(
+    served: Served,
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        endpoint = f"127.0.0.1:{taken.getsockname()[1]}"
+    function = served.function(endpoint)
+    began = time.monotonic()
+    answer = served.invoke(function, **POLL)
+    assert 2.5 < time.monotonic() - began < 8
+    assert (answer.status, answer.body) == (504, b"")
+    assert answer.headers["nvcf-status"] == "errored"
+    assert served.poll(answer.id).status == 404
+    speaks, got, _ = raw(lambda _: OK)
+    alive = served.listen(speaks)
+    served.on_loop(lambda: served.broker.withdraw(function["versionId"]))
+    served.on_loop(lambda: served.broker.offer(function["door"], f"{function['door']}/0", alive, 1))
+    assert served.invoke(function).status == 200
+    assert len(got) == 1
+
+
 def test_202_and_polling(served: Served, echo: dict[str, Any]) -> None:
     body = slow(2)
     answer = served.invoke(echo, body, Content_Type=JSON, **POLL)
@@ -406,6 +427,49 @@ def test_a_function_that_hangs_up_after_202_is_one_error_for_a_poll(served: Serv
     found = served.poll(answer.id, NVCF_POLL_SECONDS="10")
     assert (found.status, found.headers["nvcf-status"]) == (500, "errored")
     assert served.poll(answer.id).status == 404
+
+
+def test_a_function_that_hangs_holds_its_place_as_long_as_it_can_be_polled(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exchange, "KEEP_SECONDS", 0.3)
+    ended = threading.Event()
+
+    class Hanging(raw(lambda _: None)[0]):  # type: ignore[misc]
+        def connection_lost(self, exc: Any) -> None:
+            ended.set()
+
+    function = served.function(served.listen(Hanging), places=1)
+    answer = served.invoke(function, **POLL)
+    assert answer.status == 202
+    found = served.poll(answer.id, NVCF_POLL_SECONDS="10")
+    assert (found.status, found.headers["nvcf-status"]) == (500, "errored")
+    assert "nobody waits" in found.json["detail"]
+    assert served.poll(answer.id).status == 404
+    assert ended.wait(10)
+    _until(lambda: served.on_loop(lambda: served.broker.running(function["versionId"])) == 0)
+
+
+def test_a_result_that_is_too_large_to_be_kept_is_one_error(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(invocation, "MAX_BYTES", 100_000)
+
+    def large(size: int) -> Any:
+        said = b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % size + b"x" * size
+
+        def later(function: Raw) -> None:
+            asyncio.get_running_loop().call_later(1.2, function.transport.write, said)
+
+        return served.function(served.listen(raw(later)[0]))
+
+    fits, not_ = (served.invoke(large(size), **POLL).id for size in (100_000, 100_001))
+    found = served.poll(fits, NVCF_POLL_SECONDS="10")
+    assert (found.status, len(found.body)) == (200, 100_000)
+    found = served.poll(not_, NVCF_POLL_SECONDS="10")
+    assert (found.status, found.headers["nvcf-status"]) == (500, "errored")
+    assert "more than 100000 bytes" in found.json["detail"]
+    assert served.poll(not_).status == 404
 
 
 def test_where_nobody_listens_another_place_is_asked_for(served: Served) -> None:
