@@ -51,13 +51,14 @@ _CANONICAL = json.JSONEncoder(
 ).encode
 
 
-def parse(data: bytes, name: str) -> Any:
-    """Strict JSON: no duplicate keys, NaN, lone surrogates, huge numbers or deep nesting.
+def parse(data: bytes, name: str, most: int = MAX_BYTES) -> Any:
+    """Strict JSON: no duplicate keys, NaN, lone surrogates, huge numbers or deep nesting, and not
+    more than so many bytes.
 
     `name` is the file or source that error messages show.
     """
-    if len(data) > MAX_BYTES:
-        raise _refuse(name, 0, 0, f"the document has {len(data)} bytes, more than {MAX_BYTES}")
+    if len(data) > most:
+        raise _refuse(name, 0, 0, f"the document has {len(data)} bytes, more than {most}")
     text = decode(data, name)
     _check_depth(text, name)
 

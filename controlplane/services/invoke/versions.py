@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import random
+import re
 import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
+from urllib.parse import quote
 
 from controlplane.access.credentials import LIFE, Caller
 from controlplane.engine import Engine
@@ -18,6 +20,8 @@ from controlplane.services.nvcf import visible
 from controlplane.services.nvcf.lifecycle import DEGRADED, INVOCABLE
 from controlplane.state.protocol import Event, Reader, Resource
 
+# What a request line has only encoded.
+_OTHER = re.compile(r"[^\x00-\x7f]+")
 MAX_KNOWN = 10_000
 _FAMILY = "nvcf."
 # Shorter than any client's way from the answer to a change to its next request.
@@ -141,9 +145,10 @@ def _version(r: Resource, deployment: Resource) -> Version:
 
 
 def _path(url: str) -> str:
-    """Where in a function its inference URL points: the path of one with a host, too."""
+    """Where in a function its inference URL points, in ASCII: the path of one with a host, too."""
     rest = url.partition("://")[2]
     path = f"/{rest.partition('/')[2]}" if rest else url
+    path = _OTHER.sub(lambda found: quote(found[0]), path)
     return path if path.startswith("/") else f"/{path}"
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -103,8 +102,8 @@ def document(status: int, named: Mapping[bytes, bytes], body: bytes) -> dict[str
 
 
 def _value(body: bytes) -> Any:
-    """JSON as it is; everything else as text."""
+    """JSON as it is; everything else as text, and so JSON that could not be said again."""
     try:
-        return json.loads(body)
-    except ValueError:
+        return jsonio.parse(body, "answer", MAX_BYTES)
+    except InvalidRequest:
         return body.decode("utf-8", "replace")

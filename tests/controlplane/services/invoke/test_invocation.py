@@ -591,6 +591,38 @@ def test_the_old_wrapper(served: Served, echo: dict[str, Any]) -> None:
     assert nobody.json == {"reqId": nobody.id, "status": "errored", "errorCode": 504}
 
 
+@pytest.mark.parametrize("said", [b"NaN", b"[" * 100_000, b'"\\ud800"', b"9" * 5000, b"1e999"])
+def test_what_is_no_json_is_text_in_the_old_wrapper(served: Served, said: bytes) -> None:
+    whole = b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % len(said) + said
+    function = served.function(served.listen(raw(lambda _: whole)[0]))
+    answer = served.call("POST", f"/v2/nvcf/exec/functions/{function['id']}", b'{"requestBody":1}')
+    assert answer.status == 200
+    assert answer.json["response"] == said.decode()
+
+
+def test_large_json_is_json_in_the_old_wrapper(served: Served) -> None:
+    said = b'["' + b"x" * 11_000_000 + b'"]'
+    whole = b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % len(said) + said
+    function = served.function(served.listen(raw(lambda _: whole)[0]))
+    answer = served.call("POST", f"/v2/nvcf/exec/functions/{function['id']}", b'{"requestBody":1}')
+    assert answer.status == 200
+    assert len(answer.json["response"][0]) == 11_000_000
+
+
+@pytest.mark.parametrize(
+    ("url", "path"),
+    [
+        ("/é/%20?q=ü&x=a+b;c", "/%C3%A9/%20?q=%C3%BC&x=a+b;c"),
+        ("http://there/日", "/%E6%97%A5"),
+    ],
+)
+def test_an_inference_url_that_is_not_ascii_is_encoded(served: Served, url: str, path: str) -> None:
+    speaks, got, _ = raw(lambda _: OK)
+    function = served.function(served.listen(speaks), inferenceUrl=url)
+    assert served.invoke(function).status == 200
+    assert got[0].decode().split("\r\n")[0] == f"POST {path} HTTP/1.1"
+
+
 def test_a_redirect_is_a_reference_in_the_old_wrapper(served: Served) -> None:
     said = b"HTTP/1.1 302 Found\r\nlocation: http://there/r.zip\r\ncontent-length: 0\r\n\r\n"
     function = served.function(served.listen(raw(lambda _: said)[0]))
