@@ -15,6 +15,8 @@ from aicr.errors import RateLimited
 from controlplane.queue.protocol import MAX_WAITING, Load, Place, Position
 
 Granted = Callable[[Place], None]
+# So many tickets that have gone are in nobody's way.
+FEW = 64
 
 
 @dataclass(slots=True)
@@ -41,7 +43,8 @@ class Ticket:
 
 @dataclass(slots=True)
 class Door:
-    """`line` may have tickets in it that have gone: `waiting` has those that count."""
+    """`line` may have tickets in it that have gone, about as many as wait: `waiting` has those that
+    count."""
 
     name: str
     instances: dict[str, Instance] = field(default_factory=dict)
@@ -55,6 +58,12 @@ class Door:
         """The instance that should serve next."""
         found = [i for i in self.instances.values() if i.open and i.taken < i.places]
         return min(found, key=lambda i: i.taken / i.places, default=None)
+
+    def shorten(self) -> None:
+        """Who has gone stands in line no longer than there are more such than others."""
+        if len(self.line) > 2 * len(self.waiting) + FEW:
+            self.line = [e for e in self.line if self.waiting.get(e[2].request) is e[2]]
+            heapq.heapify(self.line)
 
     def first(self) -> Ticket | None:
         """Who is next in line."""
@@ -146,6 +155,7 @@ class Doors:
         self._count += 1
         found.waiting[ticket.request] = ticket
         heapq.heappush(found.line, (ticket.order, self._count, ticket))
+        found.shorten()
         self._asked[ticket.request] = door
         self._serve(door)
 
@@ -155,6 +165,7 @@ class Doors:
         if door is not None:
             found = self._doors[door]
             del found.waiting[request]
+            found.shorten()
             self._tell(found)
             self._forget(found)
 

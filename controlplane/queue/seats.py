@@ -24,6 +24,8 @@ from controlplane.wire import Json
 AGAIN_SECONDS = 0.1
 # Seats that were not needed for so long go back.
 KEEP_SECONDS = 0.25
+# So many instances are remembered not to be offered any more; of more, those with seats in use.
+MAX_WITHDRAWN = 10_000
 
 
 class Link(Protocol):
@@ -72,7 +74,7 @@ class Seats:
         # The fewest idle seats of a door since the last look: so many are not needed.
         self._spare: dict[str, int] = {}
         self._crowds: set[str] = set()
-        self._withdrawn: set[str] = set()
+        self._withdrawn: dict[str, None] = {}  # the oldest first
         self._windows = Windows()
         self.settled: Callable[[str], None] = lambda _request: None
         self.offered: Callable[[str, int], None] = lambda _door, _count: None
@@ -296,7 +298,8 @@ class Seats:
         self._crowds.discard(message["door"])
 
     def _on_withdrawn(self, message: Json) -> None:
-        self._withdrawn.add(message["instance"])
+        self._withdrawn[message["instance"]] = None
+        self._forget_withdrawn()
         seats = self._idle.get(message["door"], deque())
         gone = [p for p in seats if p.instance == message["instance"]]
         for place in gone:
@@ -304,8 +307,17 @@ class Seats:
         self._return_idle(gone)
         self._on_count(message)
 
+    def _forget_withdrawn(self) -> None:
+        """The older half, when there are many: seats at the others may be on their way here."""
+        if len(self._withdrawn) <= MAX_WITHDRAWN:
+            return
+        used = {p.instance for p in self._used.values()}
+        for instance in [*self._withdrawn][: MAX_WITHDRAWN // 2]:
+            if instance not in used:
+                del self._withdrawn[instance]
+
     def _on_offered(self, message: Json) -> None:
-        self._withdrawn.discard(message["instance"])
+        self._withdrawn.pop(message["instance"], None)
         self._on_count(message)
 
     def _on_count(self, message: Json) -> None:

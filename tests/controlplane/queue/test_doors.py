@@ -78,6 +78,22 @@ def test_who_leaves_is_not_served_and_counts_no_more() -> None:
     at.doors.leave("r1")  # unknown by now
 
 
+@pytest.mark.parametrize("again", [False, True])
+def test_the_line_has_no_more_who_left_than_who_wait(again: bool) -> None:
+    at = At()
+    at.enter("r0")
+    for n in range(1, 2000):
+        at.enter("r1" if again else f"r{n}")
+        if not again:
+            at.doors.leave(f"r{n}")
+    for n in range(3000, 3010):
+        at.enter(f"r{n}")
+    assert len(at.doors._doors[DOOR].line) < 200
+    at.doors.offer(DOOR, "i1", "e", 100)
+    between = ["r1"] if again else []
+    assert at.requests == ["r0", *between, *(f"r{n}" for n in range(3000, 3010))]
+
+
 def test_too_many_are_refused_and_no_others() -> None:
     at = At(max_waiting=2)
     at.enter("r1")

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from aicr.errors import RateLimited
+from controlplane.queue import seats
 from controlplane.queue.local import Local, loads_at
 from controlplane.queue.protocol import Limit, Load, Place, Position
 from controlplane.runner.broker import Broker
@@ -212,6 +213,28 @@ def test_idle_seats_of_a_withdrawn_instance_go_back(path: Path) -> None:
             assert queue.ready(DOOR, "r3") is None
             queue.give(used)
             await until(lambda: runner.broker.running("i1") == 0)
+
+    run(work())
+
+
+def test_instances_that_went_are_forgotten_but_not_those_in_use(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(seats, "MAX_WITHDRAWN", 10)
+
+    async def work() -> None:
+        async with running(path) as runner, workers(path) as (queue,):
+            runner.broker.offer(DOOR, "i0", ENDPOINT, 1)
+            used = await queue.take(DOOR, "r1")
+            runner.broker.withdraw("i0")
+            for n in range(1, 100):
+                runner.broker.offer(DOOR, f"i{n}", ENDPOINT, 1)
+                runner.broker.withdraw(f"i{n}")
+            await queue.loads()
+            assert "i99" in queue._withdrawn
+            assert len(queue._withdrawn) <= 10
+            queue.give(used)
+            assert queue.ready(DOOR, "r2") is None
 
     run(work())
 
