@@ -6,7 +6,6 @@ import asyncio
 import fcntl
 import os
 import signal
-import sys
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -95,8 +94,8 @@ class Runner:
         loop.call_later(SETTLE_SECONDS if self._instances.any else 0, broker.open)
         await self._instances.nursery.start()
         isolation.default()  # looked at now, so that the first instance does not wait for that
-        sys.stdout.write(READY)
-        sys.stdout.flush()
+        with suppress(OSError):  # whoever started it waits no longer
+            os.write(1, READY.encode())
         _write_to(f"{self._home}/{LOG}", 1, 2)
         log("info", "the runner runs", pid=os.getpid())
         watching = asyncio.create_task(self._watch_out())

@@ -15,7 +15,7 @@ from typing import Any
 from aicr.errors import AicrError, InvalidRequest, NotFound, Unavailable
 from controlplane.http.log import log
 from controlplane.runner import files, shim
-from controlplane.runner.main import CHANGED, READY
+from controlplane.runner.main import CHANGED, LOG, READY
 from controlplane.runtime import logs
 from controlplane.runtime.images import FILE, STACKS, ImageMap
 from controlplane.runtime.protocol import ENDED, FAILED, Health, Instance, Line, Shown
@@ -200,9 +200,17 @@ class Process:
             start_new_session=True,
         ) as process:
             assert process.stdout is not None  # noqa: S101 (PIPE)
-            said = process.stdout.readline().decode()
+            heard = select.poll()
+            heard.register(process.stdout, select.POLLIN)
+            late = not heard.poll(_SPAWN_SECONDS * 1000)
+            if late:
+                process.kill()  # unless it is in the background already, where it may go on
+            said = "" if late else process.stdout.readline().decode()
+        where = f"{self._home}/{LOG}"
+        if late:
+            raise Unavailable(f"the runner is not ready after {_SPAWN_SECONDS:g} s: see {where}")
         if said != READY:
-            raise Unavailable(f"the runner does not start: see {self._home}/run/runner.log")
+            raise Unavailable(f"the runner does not start: see {where}")
         log("info", "a runner was started", home=self._home)
 
 

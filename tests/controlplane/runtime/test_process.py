@@ -6,6 +6,7 @@ import asyncio
 import errno
 import json
 import os
+import re
 import signal
 import sys
 from contextlib import suppress
@@ -483,6 +484,33 @@ def test_there_is_one_runner(host: Host) -> None:
     other.spawn()
     assert host.runner == runner
     assert len([line for _, line in host.processes() if "controlplane.runner" in line]) == 1
+
+
+# A runner that is never ready: it goes into the background, or does not even do that.
+HANGS = """#!{python} -IS
+import os, signal
+print(os.getpid(), file=open("{pids}", "w"))
+if "{hangs}" == "late" and os.fork():
+    os._exit(0)
+print(os.getpid(), file=open("{pids}", "w"))
+signal.pause()
+"""
+
+
+@pytest.mark.parametrize("hangs", ["early", "late"])
+def test_a_runner_that_is_never_ready_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hangs: str
+) -> None:
+    put(tmp_path, "python", HANGS, pids=tmp_path / "pid", hangs=hangs)
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+    monkeypatch.setattr(processes, "_SPAWN_SECONDS", 3.0)
+    words = re.escape(f"not ready after 3 s: see {tmp_path}/home/run/runner.log")
+    with pytest.raises(Unavailable, match=words):
+        Process(str(tmp_path / "home")).spawn()
+    pid = int((tmp_path / "pid").read_text())
+    assert (shim.identity(pid) == "") is (hangs == "early")
+    with suppress(ProcessLookupError):
+        kill(pid)
 
 
 def test_a_home_too_deep_for_a_socket(tmp_path: Path) -> None:
