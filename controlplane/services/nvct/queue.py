@@ -67,7 +67,7 @@ def admit(waiting: Waiting) -> Admitted:
     entries = _entries(reader, before.entries)
     over = reader.find(TASKS, ENDING)
     placed = [*reader.find(TASKS, LIVE), *over]
-    holds = _holds(placed, before.holds, waiting.running)
+    holds = _holds(reader, placed, before.holds, waiting.running)
     memory = Memory(entries, holds)
     there = {_uid(i.id) for i in waiting.running}
     gone = [r for r in over if r.uid not in there]
@@ -77,7 +77,7 @@ def admit(waiting: Waiting) -> Admitted:
     market, stamp = Market(reader, now), times.stamp(datetime.fromtimestamp(now, UTC))
     requests = [market.request(e) for e in entries.values()]
     by_address = {e.address: e for e in entries.values()}
-    grants = scheduler.decide(market.free(_ending(placed, holds), gone), requests, now)
+    grants = scheduler.decide(market.free(_ending(waiting, placed, holds), gone), requests, now)
     capacity = market.capacity
     lost = {r.id for r in requests if not scheduler.can_ever(capacity, r)}
     changes = [
@@ -126,18 +126,46 @@ def _entry(r: Resource) -> Entry:
 
 
 def _holds(
-    placed: Iterable[Resource], before: Mapping[str, Hold], running: Iterable[Instance]
+    reader: Reader,
+    placed: Iterable[Resource],
+    before: Mapping[str, Hold],
+    running: Iterable[Instance],
 ) -> dict[str, Hold]:
-    """What each instance that runs holds: as its task says, or said while there was one."""
+    """What each instance that runs holds: as its task or deployment says, or said while there was
+    one."""
     of = {r.uid: Hold(_pool(p), p["gpus"]) for r in placed for p in r.status["placements"]}
-    seen = {i.id: of.get(_uid(i.id)) or before.get(i.id) for i in running}
+    seen = {i.id: of.get(_uid(i.id)) or before.get(i.id) or _held(reader, i) for i in running}
     return {id_: hold for id_, hold in seen.items() if hold is not None}
 
 
-def _ending(placed: Iterable[Resource], holds: Mapping[str, Hold]) -> list[Hold]:
-    """Holds of instances whose tasks are gone. (Others count as placed.)"""
+def _held(reader: Reader, instance: Instance) -> Hold | None:
+    """What an instance of a deployment holds: its name begins with the index of its place's GPU
+    specification."""
+    r = reader.get(instance.address)
+    if r is None or r.uid != _uid(instance.id) or "gpuSpecificationIds" not in r.status:
+        return None
+    id_ = r.status["gpuSpecificationIds"][int(instance.name.partition(".")[0])]
+    here = clusters.of_this_machine(reader)
+    for p in r.status.get("placements", ()):
+        if p["gpuSpecificationId"] == id_ and p["clusterId"] in here:
+            types = [t for c in reader.find(clusters.CLUSTERS, clusters.by_id(p["clusterId"]))
+                     for g in clusters.gpus_of(c.spec or {}, c.status)
+                     if g["name"] == p["gpu"] for t in g["instanceTypes"]]  # fmt: skip
+            gpus = [t.get("gpuCount", 1) for t in types if t["name"] == p["instanceType"]]
+            return Hold(_pool(p), max(gpus, default=1))
+    return None
+
+
+def _ending(waiting: Waiting, placed: Iterable[Resource], holds: Mapping[str, Hold]) -> list[Hold]:
+    """Holds of instances whose tasks or deployments are gone. (Others count as placed.)"""
     uids = {r.uid for r in placed}
-    return [hold for id_, hold in holds.items() if _uid(id_) not in uids]
+    left = [i for i in waiting.running if i.id in holds and _uid(i.id) not in uids]
+    return [holds[i.id] for i in left if not _is_placed(waiting.reader, i)]
+
+
+def _is_placed(reader: Reader, instance: Instance) -> bool:
+    r = reader.get(instance.address)
+    return r is not None and r.uid == _uid(instance.id) and "placements" in r.status
 
 
 def _uid(instance: str) -> str:

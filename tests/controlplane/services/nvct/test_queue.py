@@ -236,3 +236,19 @@ def test_a_function_waits_for_what_is_still_ending(
     monkeypatch.setattr(world.runtime, "ending", tuple)
     world.passes()
     assert _runs(world) == ["nvcf"]
+
+
+def test_a_task_waits_for_a_function_that_drains(
+    nvct: Nvct, world: World, function: Function, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    function.deploy()
+    world.passes()
+    (instance,) = world.runtime.list()
+    monkeypatch.setattr(world.runtime, "ending", lambda: (instance,))
+    function.undeploy()
+    made = nvct.create(**LARGE)
+    world.passes()
+    assert nvct.states(made) == ["QUEUED"]
+    monkeypatch.setattr(world.runtime, "ending", tuple)
+    world.passes()
+    assert nvct.states(made) == ["RUNNING"]
