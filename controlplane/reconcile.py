@@ -147,7 +147,12 @@ class Reconciler:
         running = (*self._runtime.list(), *self._runtime.ending())
         for kind in self._engine.kinds.values():
             if kind.admit is not None:
-                self._let_in(kind.path, kind.admit, running)
+                try:
+                    self._let_in(kind.path, kind.admit, running)
+                except (Unavailable, leases.Fenced):
+                    raise
+                except _FAULTS as e:  # those that run need not stop for those that wait
+                    self._faults.note(kind.path, "nobody of a kind was let in", e)
 
     def _let_in(self, kind: str, admit: Admit, running: tuple[Instance, ...]) -> None:
         """Decided by a read first, which costs nobody anything when nothing is to be done, and once
@@ -216,7 +221,8 @@ class Reconciler:
             self._keep(w, running, healths)
         self._start_once(going, running, healths)
         self._backoff.keep(should)
-        self._faults.keep(should | running | {wish.resource.address for wish in wishes})
+        addresses = {wish.resource.address for wish in wishes}
+        self._faults.keep({*should, *running, *addresses, *self._engine.kinds})
         return healths
 
     def _keep(self, w: Wanted, running: set[str], healths: dict[str, Health]) -> None:

@@ -12,7 +12,7 @@ from aicr.errors import InvalidRequest, Unavailable
 from aicr.models import Model
 from controlplane.engine import Engine
 from controlplane.faults import Faults
-from controlplane.kinds import Kind, Look, Observation, table
+from controlplane.kinds import Admitted, Kind, Look, Observation, Waiting, table
 from controlplane.phases import BROKEN, READY
 from controlplane.reconcile import STARTED, Reconciler
 from controlplane.runtime.protocol import FAILED, STARTING, Instance
@@ -217,6 +217,16 @@ def test_loads_are_asked_for_outside_of_the_transaction(
 
     Reconciler(engine, Simulated(), loads).run()
     assert asked == [False]
+
+
+def test_those_that_wait_stop_nobody_that_runs(engine: Engine) -> None:
+    def admit(_: Waiting) -> Admitted:
+        raise OverflowError
+
+    create(engine, "test.things.a")
+    kinds = {**KINDS, "test.jobs": KINDS["test.jobs"]._replace(admit=admit)}
+    Reconciler(Engine(engine.store, kinds, engine.vault), Simulated()).run()
+    assert status(engine, "test.things.a")["phase"] == READY
 
 
 def test_faults_are_forgotten() -> None:

@@ -154,7 +154,8 @@ def _reported(status: Spec, seen: Observation) -> Spec:
 
 
 def ended(status: Spec, spec: Spec, error: str = "") -> Spec:
-    """The status of a task that has ended: without what only a running one needs."""
+    """The status of a task that has ended: without what only a running one needs. Its place it
+    keeps until its instances are gone."""
     found = {k: v for k, v in status.items() if k not in _OF_RUNNING}
     if not error:
         return found
@@ -164,7 +165,7 @@ def ended(status: Spec, spec: Spec, error: str = "") -> Spec:
 
 
 _OF_RUNNING = (
-    "workload", "placements", "started", "nowhereSince", "runningSince", "progressAt",
+    "workload", "started", "nowhereSince", "runningSince", "progressAt",
 )  # fmt: skip
 
 

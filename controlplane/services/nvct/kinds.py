@@ -11,7 +11,7 @@ from controlplane.access.kinds import ACCOUNTS
 from controlplane.kinds import Kind, Kinds, Making, Spec, table
 from controlplane.services.nvct import checks, instances, queue
 from controlplane.services.nvct.lifecycle import QUEUED, TERMINAL
-from controlplane.services.nvct.lookups import LIVE, WAITING, by_task
+from controlplane.services.nvct.lookups import ENDING, LIVE, WAITING, by_task
 from controlplane.services.nvct.models import TaskSpec
 from controlplane.state.protocol import Line, Lookup, Resource, Transaction
 from controlplane.vendor.checks import artifacts, telemetries
@@ -37,7 +37,9 @@ def _lookups(spec: Spec, status: Spec) -> Iterable[Lookup]:
         yield WAITING
     elif status["status"] not in TERMINAL:
         yield LIVE
-        yield from clusters.placed(status)
+    elif "placements" in status:
+        yield ENDING
+    yield from clusters.placed(status)
 
 
 def task_status(making: Making) -> Spec:

@@ -10,8 +10,9 @@ def by_task(task: str) -> Lookup:
 
 
 def by_phase(phase: str) -> Lookup:
-    """Tasks that wait, or that have instances; those that have ended are found by neither."""
+    """Tasks that wait, that have instances, or that have ended while their instances hold their
+    place; those of which nothing is left are found by none."""
     return Lookup("phase", phase)
 
 
-WAITING, LIVE = by_phase("waiting"), by_phase("live")
+WAITING, LIVE, ENDING = by_phase("waiting"), by_phase("live"), by_phase("ending")

@@ -20,7 +20,7 @@ from controlplane.runtime.protocol import Instance
 from controlplane.scheduler import Pool, Request
 from controlplane.services.nvct import lifecycle
 from controlplane.services.nvct.instances import ended, workload
-from controlplane.services.nvct.lookups import LIVE, WAITING
+from controlplane.services.nvct.lookups import ENDING, LIVE, WAITING
 from controlplane.state.protocol import Head, Reader, Resource
 from controlplane.state.rows import text
 from controlplane.vendor.lookups import TASKS, account_of
@@ -65,15 +65,19 @@ def admit(waiting: Waiting) -> Admitted:
     before: Memory = waiting.memory or Memory()
     reader, now = waiting.reader, waiting.now
     entries = _entries(reader, before.entries)
-    live = reader.find(TASKS, LIVE)
-    holds = _holds(live, before.holds, waiting.running)
+    over = reader.find(TASKS, ENDING)
+    placed = [*reader.find(TASKS, LIVE), *over]
+    holds = _holds(reader, placed, before.holds, waiting.running)
     memory = Memory(entries, holds)
+    there = {_uid(i.id) for i in waiting.running}
+    gone = [r for r in over if r.uid not in there]
+    left = [(r, _without_place(r)) for r in gone]
     if not entries:
-        return Admitted([], memory)
+        return Admitted(left, memory)
     market, stamp = Market(reader, now), times.stamp(datetime.fromtimestamp(now, UTC))
     requests = [market.request(e) for e in entries.values()]
     by_address = {e.address: e for e in entries.values()}
-    grants = scheduler.decide(market.free(_ending(live, holds)), requests, now)
+    grants = scheduler.decide(market.free(_ending(waiting, placed, holds), gone), requests, now)
     capacity = market.capacity
     lost = {r.id for r in requests if not scheduler.can_ever(capacity, r)}
     changes = [
@@ -88,7 +92,7 @@ def admit(waiting: Waiting) -> Admitted:
         if e.address not in granted and (e.due <= now or (e.address in lost) != e.nowhere)
         if (r := reader.get(e.address)) is not None
     ]
-    return Admitted([(r, s) for r, s in changes if s != r.status], memory)
+    return Admitted([*left, *((r, s) for r, s in changes if s != r.status)], memory)
 
 
 # --------------------------------------------------------------------------- the queue
@@ -122,18 +126,46 @@ def _entry(r: Resource) -> Entry:
 
 
 def _holds(
-    live: Iterable[Resource], before: Mapping[str, Hold], running: Iterable[Instance]
+    reader: Reader,
+    placed: Iterable[Resource],
+    before: Mapping[str, Hold],
+    running: Iterable[Instance],
 ) -> dict[str, Hold]:
-    """What each instance that runs holds: as its task says, or said while there was one."""
-    of = {r.uid: Hold(_pool(p), p["gpus"]) for r in live for p in r.status["placements"]}
-    seen = {i.id: of.get(_uid(i.id)) or before.get(i.id) for i in running}
+    """What each instance that runs holds: as its task or deployment says, or said while there was
+    one."""
+    of = {r.uid: Hold(_pool(p), p["gpus"]) for r in placed for p in r.status["placements"]}
+    seen = {i.id: of.get(_uid(i.id)) or before.get(i.id) or _held(reader, i) for i in running}
     return {id_: hold for id_, hold in seen.items() if hold is not None}
 
 
-def _ending(live: Iterable[Resource], holds: Mapping[str, Hold]) -> list[Hold]:
-    """Holds of instances whose tasks have ended, or are gone. (Live tasks count as placed.)"""
-    uids = {r.uid for r in live}
-    return [hold for id_, hold in holds.items() if _uid(id_) not in uids]
+def _held(reader: Reader, instance: Instance) -> Hold | None:
+    """What an instance of a deployment holds: its name begins with the index of its place's GPU
+    specification."""
+    r = reader.get(instance.address)
+    if r is None or r.uid != _uid(instance.id) or "gpuSpecificationIds" not in r.status:
+        return None
+    id_ = r.status["gpuSpecificationIds"][int(instance.name.partition(".")[0])]
+    here = clusters.of_this_machine(reader)
+    for p in r.status.get("placements", ()):
+        if p["gpuSpecificationId"] == id_ and p["clusterId"] in here:
+            types = [t for c in reader.find(clusters.CLUSTERS, clusters.by_id(p["clusterId"]))
+                     for g in clusters.gpus_of(c.spec or {}, c.status)
+                     if g["name"] == p["gpu"] for t in g["instanceTypes"]]  # fmt: skip
+            gpus = [t.get("gpuCount", 1) for t in types if t["name"] == p["instanceType"]]
+            return Hold(_pool(p), max(gpus, default=1))
+    return None
+
+
+def _ending(waiting: Waiting, placed: Iterable[Resource], holds: Mapping[str, Hold]) -> list[Hold]:
+    """Holds of instances whose tasks or deployments are gone. (Others count as placed.)"""
+    uids = {r.uid for r in placed}
+    left = [i for i in waiting.running if i.id in holds and _uid(i.id) not in uids]
+    return [holds[i.id] for i in left if not _is_placed(waiting.reader, i)]
+
+
+def _is_placed(reader: Reader, instance: Instance) -> bool:
+    r = reader.get(instance.address)
+    return r is not None and r.uid == _uid(instance.id) and "placements" in r.status
 
 
 def _uid(instance: str) -> str:
@@ -189,14 +221,18 @@ class Market:
     def capacity(self) -> dict[Pool, int]:
         return {Pool(c.id, g.name): g.capacity for c in self._clusters.values() for g in c.gpus}
 
-    def free(self, holds: Iterable[Hold]) -> dict[Pool, int]:
-        """What nothing runs on, and nothing is still ending on; what agents say is in use is."""
+    def free(self, holds: Iterable[Hold], gone: Iterable[Resource]) -> dict[Pool, int]:
+        """What nothing runs on, and nothing is still ending on; what agents say is in use is. Of
+        `gone` nothing is left but a place in their statuses."""
         used = [(hold.pool, hold.gpus) for hold in holds]
         for c in self._clusters.values():
             counts = {(g.name, t.name): t.gpu_count for g in c.gpus for t in g.instance_types}
             for p in clusters.placements(self._reader, c.id):
                 one = counts.get((p.gpu, p.instance_type), 1)
                 used.append((Pool(c.id, p.gpu), one * p.instances))
+            for q in (q for r in gone for q in r.status["placements"] if q["clusterId"] == c.id):
+                one = counts.get((q["gpu"], q["instanceType"]), 1)
+                used.append((Pool(c.id, q["gpu"]), -one * q["instances"]))
         left = scheduler.free(self.capacity, used)
         for c in (c for c in self._clusters.values() if c.reports):
             for g in c.gpus:
@@ -221,6 +257,11 @@ def _launched(r: Resource, pool: Pool, offer: Offer, now: str) -> Spec:
     kept = {k: v for k, v in r.status.items() if k != "nowhereSince"}
     status = {**lifecycle.moved(kept, [lifecycle.PLACED], now), "placements": [placement]}
     return {**status, "workload": workload(spec, status)}
+
+
+def _without_place(r: Resource) -> Spec:
+    """A task that has ended, and of which nothing runs any more."""
+    return {k: v for k, v in r.status.items() if k != "placements"}
 
 
 def _waited(r: Resource, lost: bool, now: float, stamp: str) -> Spec:

@@ -199,3 +199,56 @@ def test_what_was_taken_since_it_was_looked_at_is_not_given(
     world.passes()
     assert deployed
     assert _runs(world) == ["nvcf"]
+
+
+def _cancelled(nvct: Nvct, world: World, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """A task that has all GPUs, and its grace."""
+    made = nvct.create(**LARGE)
+    world.passes()
+    (instance,) = world.runtime.list()
+    monkeypatch.setattr(world.runtime, "ending", lambda: (instance,))
+    nvct.good("POST", f"{TASKS}/{made['id']}/cancel")
+    world.passes()
+    return made
+
+
+def test_whoever_takes_over_knows_what_is_still_ending(
+    nvct: Nvct, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = _cancelled(nvct, world, monkeypatch)
+    second = nvct.create(**LARGE)
+    world.restart()
+    world.passes()
+    assert nvct.states(first, second) == ["CANCELED", "QUEUED"]
+    monkeypatch.setattr(world.runtime, "ending", tuple)
+    world.passes(1)
+    assert nvct.states(first, second) == ["CANCELED", "LAUNCHED"]
+    assert "placements" not in nvct.resource(f"nvct.tasks.{first['id']}").status
+
+
+def test_a_function_waits_for_what_is_still_ending(
+    nvct: Nvct, world: World, function: Function, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _cancelled(nvct, world, monkeypatch)
+    function.deploy()
+    world.passes()
+    assert _runs(world) == []
+    monkeypatch.setattr(world.runtime, "ending", tuple)
+    world.passes()
+    assert _runs(world) == ["nvcf"]
+
+
+def test_a_task_waits_for_a_function_that_drains(
+    nvct: Nvct, world: World, function: Function, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    function.deploy()
+    world.passes()
+    (instance,) = world.runtime.list()
+    monkeypatch.setattr(world.runtime, "ending", lambda: (instance,))
+    function.undeploy()
+    made = nvct.create(**LARGE)
+    world.passes()
+    assert nvct.states(made) == ["QUEUED"]
+    monkeypatch.setattr(world.runtime, "ending", tuple)
+    world.passes()
+    assert nvct.states(made) == ["RUNNING"]
