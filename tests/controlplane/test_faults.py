@@ -14,10 +14,11 @@ from controlplane.engine import Engine
 from controlplane.faults import Faults
 from controlplane.kinds import Admitted, Kind, Look, Observation, Waiting, table
 from controlplane.phases import BROKEN, READY
-from controlplane.reconcile import STARTED, Reconciler
+from controlplane.reconcile import Reconciler
 from controlplane.runtime.protocol import FAILED, STARTING, Instance
 from controlplane.runtime.simulated import Simulated
 from controlplane.runtime.workload import Workload
+from controlplane.starting import STARTED
 from controlplane.state.protocol import Json
 from controlplane.wire import Lost
 from tests.controlplane.engines import ME, opened

@@ -13,10 +13,11 @@ from controlplane.engine import Engine
 from controlplane.kinds import Kind, Look, Observation, table
 from controlplane.phases import BROKEN, DEGRADED, IDLE, PENDING, READY
 from controlplane.queue.protocol import Load
-from controlplane.reconcile import LEASE, STARTED, Reconciler
+from controlplane.reconcile import LEASE, Reconciler
 from controlplane.runtime.protocol import ENDED, FAILED, Health, Instance
 from controlplane.runtime.simulated import Simulated
 from controlplane.runtime.workload import Workload
+from controlplane.starting import STARTED
 from controlplane.state import leases
 from controlplane.state.protocol import Lease, Lookup, Resource
 from tests.controlplane.engines import ME, opened
