@@ -8,20 +8,19 @@ import socket
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import closing, suppress
-from typing import NamedTuple
 
 from aicr.errors import AicrError, Unavailable
 from controlplane.http.log import log
-from controlplane.runner import files, isolation, probe, shim
+from controlplane.runner import files, probe, shim
 from controlplane.runner.broker import Broker
-from controlplane.runner.ends import clean, gone, lives, said, send
+from controlplane.runner.ends import clean, gone, said, send
+from controlplane.runner.entries import Entry, Options, give_up, known, specification, words
 from controlplane.runner.nursery import Nursery
 from controlplane.runner.states import (
     BROKE,
     DONE,
     ENDING,
     GONE,
-    SHOWN,
     SICK,
     STOP,
     STOPPING,
@@ -31,22 +30,6 @@ from controlplane.runner.states import (
 from controlplane.runtime.protocol import FAILED, RUNNING, STARTING, Instance
 from controlplane.wire import Command, Json, Peer
 
-
-class Options(NamedTuple):
-    """Times in seconds: how long nobody may be there before everything ends, between looks at what
-    runs, what may drain and end where a workload does not say, and between looks at starting ones
-    at most."""
-
-    deadman: float = 60.0
-    period: float = 5.0
-    grace: float = 30.0
-    eager: float = 0.25
-
-
-# What is kept of a workload as it is.
-_KEPT = ("probe", "concurrency", "once", "directories")
-# What the specification of an instance says, beside whose it is, that is used after a crash.
-_WRITTEN = ("after", "environment", "grace", "isolation", "port")
 # So often in a row an instance may fail to answer before it is made to end.
 PATIENCE = 3
 # An instance whose port was taken by somebody else tries so many others.
@@ -54,37 +37,6 @@ PORTS = 3
 _FIRST_LOOK, _DRAIN_LOOK = 0.004, 0.02
 # After the grace, for a shim that does not do its work.
 _SLACK = 10.0
-
-
-class Entry:
-    """One instance. `pid` is its shim's; 0 while there is none."""
-
-    def __init__(self, instance: Instance, spec: Json) -> None:
-        self.instance, self.spec = instance, spec
-        self.state, self.reason = STARTING, ""
-        self.exit: int | None = None
-        self.pid = 0
-        self.again: tuple[Peer, Json] | None = None
-        self.over = asyncio.Event()
-
-    @property
-    def port(self) -> int:
-        return int(self.spec.get("port", 0))
-
-    @property
-    def endpoint(self) -> str:
-        return f"127.0.0.1:{self.port}" if self.port else ""
-
-    def shown(self) -> Json:
-        return {
-            "instance": list(self.instance),
-            "state": SHOWN.get(self.state, self.state),
-            "reason": self.reason,
-            "endpoint": self.endpoint,
-            "exit": self.exit,
-            "isolation": self.spec.get("isolation", ""),
-            "startedAt": self.spec.get("startedAt", ""),
-        }
 
 
 class Instances:
@@ -153,49 +105,18 @@ class Instances:
         try:
             if message.get("fault"):
                 raise Unavailable(message["fault"])
-            entry.spec = self._spec(path, instance, message)
+            entry.spec = self._spec(instance, message)
             files.make(path, entry.spec, message.get("secrets", {}))
         except (AicrError, OSError) as e:
-            entry.state, entry.reason = FAILED, _words(e)
+            entry.state, entry.reason = FAILED, words(e)
         self._table[instance.id] = entry
         if entry.state == STARTING:
             self._do(self._cared(entry, path, self._live(entry, path, message)))
         return entry
 
-    def _spec(self, path: str, instance: Instance, message: Json) -> Json:
-        """Everything about an instance but the values of its secrets."""
-        workload, run = message["workload"], message["run"]
-        port = self._free_port() if workload.get("port") else 0
-        place = isolation.Place(self._home, path, port, bool(message.get("secrets")))
-        environment = {**workload.get("environment", {}), shim.COOKIE: path}
-        how = isolation.started(run, environment, place)
-        kept = {k: workload[k] for k in _KEPT if k in workload}
-        return {
-            "instance": list(instance),
-            **kept,
-            "command": how.command,
-            "environment": how.environment,
-            "isolation": how.isolation,
-            "after": how.after,
-            "private": how.private,
-            "port": port,
-            "directory": f"{path}/work",
-            "logs": files.logs(self._home, instance.id),
-            "lock": f"{self._home}/{files.RUNNER_LOCK}",
-            "deadman": self._options.deadman,
-            "grace": workload.get("grace", self._options.grace),
-            "startedAt": shim.stamp(time.time_ns()),
-        }
-
-    def _free_port(self) -> int:
-        """A port that nobody has now, and that none of ours was promised."""
+    def _spec(self, instance: Instance, message: Json) -> Json:
         taken = {entry.port for entry in self._table.values()}
-        while True:
-            with closing(socket.socket()) as s:
-                s.bind(("127.0.0.1", 0))
-                port = int(s.getsockname()[1])
-            if port not in taken:
-                return port
+        return specification(self._home, self._options, instance, message, taken)
 
     async def _live(self, entry: Entry, path: str, message: Json) -> None:
         """From the start of an instance to its end."""
@@ -215,10 +136,10 @@ class Instances:
                 break
             log("warn", "a port was taken", instance=entry.instance.id, port=entry.port)
             try:
-                entry.spec = self._spec(path, entry.instance, message)
+                entry.spec = self._spec(entry.instance, message)
                 files.make(path, entry.spec, message.get("secrets", {}))
             except (AicrError, OSError) as e:
-                self._happen(entry, BROKE, _words(e))
+                self._happen(entry, BROKE, words(e))
                 return
         self._ended(entry, path)
 
@@ -231,7 +152,7 @@ class Instances:
             send(entry.pid, signal.SIGKILL)
             with suppress(OSError):
                 await asyncio.to_thread(clean, entry.spec, path)
-            self._happen(entry, BROKE, f"the runner stumbled: {_words(e)}")
+            self._happen(entry, BROKE, f"the runner stumbled: {words(e)}")
 
     def _lost_port(self, entry: Entry) -> bool:
         """Whether an instance never came to listen because another process got its port first."""
@@ -346,29 +267,15 @@ class Instances:
         """Know again what the last runner left."""
         for path in files.all_of(self._home):
             try:
-                entry = self._known(path)
+                entry = known(self._home, path)
             except (AicrError, AttributeError, KeyError, TypeError, ValueError) as e:
                 log("error", "an instance is not to be known", directory=path, error=str(e))
                 entry = None
             if entry is None:
-                self._give_up(path)
+                give_up(path)
             else:
                 self._adopt(entry, path)
         self._do(asyncio.to_thread(files.sweep, self._home))
-
-    def _known(self, path: str) -> Entry | None:
-        """What a directory says of its instance; None of a start that was cut off. Raises AicrError
-        or what Python does where it is not what a runner wrote."""
-        spec, held = files.read(path, shim.SPEC), files.read(path, shim.SHIM)
-        if spec is None or held is None:
-            return None
-        entry = Entry(Instance(*map(str, spec["instance"])), spec)
-        if files.directory(self._home, entry.instance.id) != path:
-            raise ValueError("it is another one's")
-        if missing := [name for name in _WRITTEN if name not in spec]:
-            raise KeyError(*missing)
-        entry.pid = lives(held)
-        return entry
 
     def _adopt(self, entry: Entry, path: str) -> None:
         self._table[entry.instance.id] = entry
@@ -382,16 +289,6 @@ class Instances:
         await self._watched(entry, path)
         self._ended(entry, path)
 
-    @staticmethod
-    def _give_up(path: str) -> None:
-        """A start that was cut off: its shim finds nothing to start, or was just there."""
-        try:
-            there = files.give_up(path)
-            send(lives(files.read(there, shim.SHIM)) if there else 0, signal.SIGKILL)
-            files.kill_members(path)
-        except OSError as e:
-            log("warn", "an instance left something", directory=path, error=str(e))
-
     def _do(self, work: Awaitable[None]) -> asyncio.Future[None]:
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
@@ -402,10 +299,6 @@ class Instances:
         self._tasks.discard(task)
         if not task.cancelled() and (e := task.exception()) is not None:
             log("error", "the runner stumbled", error=str(e), trace=e)
-
-
-def _words(e: Exception) -> str:
-    return str(getattr(e, "message", None) or e)
 
 
 def _nothing(_: Instances, __: Entry, ___: str) -> None:

@@ -13,7 +13,8 @@ from contextlib import suppress
 from controlplane.http.log import log
 from controlplane.runner import files, isolation, shim
 from controlplane.runner.broker import Broker
-from controlplane.runner.instances import Instances, Options
+from controlplane.runner.entries import Options
+from controlplane.runner.instances import Instances
 from controlplane.wire import Json, Peer, Server
 
 LOG, LOG_BYTES = "run/runner.log", 1024 * 1024

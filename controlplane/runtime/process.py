@@ -34,7 +34,7 @@ _PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "XDG_RUNTIME_DIR
 
 class Process:
     """The runtime of one home. The runner is started when it is not there; `images` is the path of
-    the image map (empty: that of the home), `options` are controlplane.runner.instances.Options.
+    the image map (empty: that of the home), `options` are controlplane.runner.entries.Options.
 
     What it says of health is as of the last `list`, or of the start after it.
     """

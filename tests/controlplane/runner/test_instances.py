@@ -16,8 +16,9 @@ from typing import Any
 import pytest
 
 from aicr.errors import InvalidRequest, Unavailable
-from controlplane.runner import ends, files, isolation, shim
-from controlplane.runner.instances import Instances, Options
+from controlplane.runner import ends, entries, files, isolation, shim
+from controlplane.runner.entries import Options
+from controlplane.runner.instances import Instances
 from controlplane.runtime.protocol import FAILED, RUNNING, STARTING
 
 ADDRESS = "nvcf.deployments.v"
@@ -160,9 +161,11 @@ def test_a_port_that_somebody_took_is_left_to_them(live: Any, monkeypatch: Any) 
             other.bind(("127.0.0.1", 0))
             other.listen()
             taken = other.getsockname()[1]
-            free = world.instances._free_port
+            free = entries.free_port
             ports = iter([taken])
-            monkeypatch.setattr(world.instances, "_free_port", lambda: next(ports, None) or free())
+            monkeypatch.setattr(
+                entries, "free_port", lambda taken: next(ports, None) or free(taken)
+            )
             # Somebody else's answers do not count as its own: it asks only what is its own.
             probe = {"protocol": "HTTP", "uri": "/", "port": 1, "timeout": 5.0, "status": 200}
             world.start("a/b/c", probe=probe)
