@@ -13,7 +13,7 @@ import os
 import socket
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Protocol
 
 from aicr.errors import AicrError, NotFound, RateLimited, Unavailable
 
@@ -55,6 +55,14 @@ class _Outgoing:
         if self._parts and not self._writer.is_closing():
             self._writer.write(b"".join(self._parts))
         self._parts.clear()
+
+
+class Ear(Protocol):
+    """Whoever can be told things unasked."""
+
+    def say(self, topic: str, **facts: Any) -> None: ...
+
+    def __hash__(self) -> int: ...
 
 
 class Peer:

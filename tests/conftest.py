@@ -16,7 +16,7 @@ from aicr import catalog as catalogs
 from aicr.catalog import Catalog
 from aicr.cli.main import main
 from aicr.criteria import Criteria
-from tests import stores
+from tests import nats, stores
 
 # The same examples on every machine: a red build can be repeated.
 settings.register_profile(
@@ -158,3 +158,9 @@ def families(catalog: Catalog) -> dict[str, Criteria]:
     """One request per distinct recipe, by the name of its most specific overlay."""
     rules = {name: record["criteria"] for name, record in catalog.overlays.items()}
     return {name: criteria_of(catalog, **rule) for name, rule in rules.items() if rule is not None}
+
+
+@pytest.fixture(scope="session")
+def nats_server() -> Iterator[nats.NatsServer]:
+    with nats.nats_server() as server:
+        yield server

@@ -101,6 +101,8 @@ class Doors:
         self._count = 0
         # Closed ones grant nothing yet: after a crash nobody knows at first what is taken.
         self.closed = False
+        # Is called with a door behind which there may be places for which nobody waits.
+        self.vacant: Callable[[str], None] = lambda _door: None
 
     def offer(self, door: str, instance: str, endpoint: str, places: int) -> None:
         """An instance takes requests, or takes them again; it may have another number of places."""
@@ -127,6 +129,13 @@ class Doors:
         """How many instances take requests behind a door."""
         known = self._doors.get(door)
         return 0 if known is None else sum(i.open for i in known.instances.values())
+
+    def free(self, door: str) -> int:
+        """How many places behind a door can be granted now."""
+        known = self._doors.get(door)
+        if known is None or self.closed:
+            return 0
+        return sum(max(0, i.places - i.taken) for i in known.instances.values() if i.open)
 
     def offered(self) -> dict[str, int]:
         """The same of every door that has any."""
@@ -237,6 +246,8 @@ class Doors:
             self._seat(ticket.peer, seat, instance)
             ticket.granted(Place(ticket.request, instance.id, instance.endpoint, door, seat))
         self._tell(found)
+        if not found.waiting:
+            self.vacant(door)
         self._forget(found)
 
     def _seat(self, peer: Hashable, seat: str, instance: Instance) -> None:

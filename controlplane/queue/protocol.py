@@ -11,6 +11,14 @@ from typing import NamedTuple, Protocol
 
 # Requests that may wait at one door (contract 18).
 MAX_WAITING = 100_000
+# Where the instances of a host listen, unless their command does otherwise.
+HERE = "127.0.0.1"
+
+
+def advertised(endpoint: str, address: str) -> str:
+    """An instance's host:port as other hosts reach it, who reach this one at `address`."""
+    host, _, port = endpoint.rpartition(":")
+    return f"{address if host == HERE else host}:{port}"
 
 
 class Place(NamedTuple):

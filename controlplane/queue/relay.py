@@ -7,12 +7,11 @@ from contextlib import suppress
 
 from aicr.errors import AicrError, Unavailable
 from controlplane.queue.ledger import Offer
+from controlplane.queue.protocol import HERE, advertised
 from controlplane.queue.seats import AGAIN_SECONDS
 from controlplane.queue.state import Shared
 from controlplane.wire import Client, Json
 
-# Where a runner's instances listen.
-HERE = "127.0.0.1"
 # Between looks whether an instance that takes no more has answered what it had.
 _LOOK_SECONDS = 0.05
 
@@ -48,8 +47,7 @@ class Relay:
             await client.close()
 
     def _offer(self, door: str, instance: str, endpoint: str, places: int) -> Offer:
-        host, _, port = endpoint.rpartition(":")
-        return Offer(instance, door, f"{self._host if host == HERE else host}:{port}", places)
+        return Offer(instance, door, advertised(endpoint, self._host), places)
 
     def _heard(self, message: Json) -> None:
         match message:

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from controlplane.queue.doors import Doors, Ticket
 from controlplane.queue.limits import Windows
 from controlplane.queue.protocol import MAX_WAITING, Limit, Place
-from controlplane.wire import Command, Json, Peer
+from controlplane.wire import Ear, Json
 
 # For so long a count waits for workers that do not answer.
 PATIENCE_SECONDS = 1.0
@@ -27,14 +27,14 @@ class Broker:
     def __init__(self, max_waiting: int = MAX_WAITING, windows: Windows | None = None) -> None:
         self._doors = Doors(self._crowded, max_waiting, f"{secrets.token_hex(8)}.")
         self._windows = windows or Windows()
-        self._peers: set[Peer] = set()
+        self._peers: set[Ear] = set()
         # Who tells other hosts of the instances, and instances that may be busy for those.
-        self._relays: set[Peer] = set()
+        self._relays: set[Ear] = set()
         self._draining: set[str] = set()
-        self._pending: dict[tuple[Peer, str], asyncio.Future[list[str] | None]] = {}
+        self._pending: dict[tuple[Ear, str], asyncio.Future[list[str] | None]] = {}
         self._crowds: set[str] = set()
         # Whom a count still waits for, and who waits for it.
-        self._rounds: dict[int, tuple[set[Peer], asyncio.Future[Any]]] = {}
+        self._rounds: dict[int, tuple[set[Ear], asyncio.Future[Any]]] = {}
         self._round = 0
 
     # What owners of instances say.
@@ -69,10 +69,24 @@ class Broker:
     def open(self) -> None:
         self._doors.open()
 
+    # What whoever brings requests from elsewhere asks.
+
+    def free(self, door: str) -> int:
+        """How many places behind a door can be granted now."""
+        return self._doors.free(door)
+
+    def offered(self) -> list[str]:
+        """The doors with instances that take requests."""
+        return sorted(self._doors.offered())
+
+    def on_vacant(self, told: Callable[[str], None]) -> None:
+        """Tell of doors behind which there may be places for which nobody waits."""
+        self._doors.vacant = told
+
     # What workers say.
 
     @property
-    def commands(self) -> Mapping[str, Command]:
+    def commands(self) -> Mapping[str, Callable[[Ear, Json], Any]]:
         return {
             "hello": self._hello,
             "take": self._take,
@@ -87,7 +101,7 @@ class Broker:
             "drained": lambda _peer, message: self._draining.discard(message["instance"]),
         }
 
-    def gone(self, peer: Peer) -> None:
+    def gone(self, peer: Ear) -> None:
         """A connection ended, and with it all that was asked for and held through it."""
         self._peers.discard(peer)
         self._relays.discard(peer)
@@ -99,7 +113,7 @@ class Broker:
         for number in list(self._rounds):
             self._without(peer, number)
 
-    def _hello(self, peer: Peer, message: Json) -> None:
+    def _hello(self, peer: Ear, message: Json) -> None:
         """A worker, and the seats that it holds: [[seat, door, instance, endpoint], …]. It is told
         how things stand as if that had just become so."""
         self._peers.add(peer)
@@ -110,12 +124,12 @@ class Broker:
         for door, count in self._doors.offered().items():
             peer.say("offered", door=door, instance="", count=count)
 
-    def _relay(self, peer: Peer, _message: Json) -> list[tuple[str, str, str, int]]:
+    def _relay(self, peer: Ear, _message: Json) -> list[tuple[str, str, str, int]]:
         """Somebody tells other hosts: of these, and of what it hears from now on."""
         self._relays.add(peer)
         return self._doors.offers()
 
-    def _take(self, peer: Peer, message: Json) -> asyncio.Future[list[str] | None]:
+    def _take(self, peer: Ear, message: Json) -> asyncio.Future[list[str] | None]:
         """[seat, instance, endpoint], later; null when it was cancelled."""
         request = message["request"]
         future: asyncio.Future[list[str] | None] = asyncio.get_running_loop().create_future()
@@ -132,20 +146,20 @@ class Broker:
             raise
         return future
 
-    def _cancel(self, peer: Peer, message: Json) -> None:
+    def _cancel(self, peer: Ear, message: Json) -> None:
         future = self._pending.pop((peer, message["request"]), None)
         if future is not None:
             self._doors.leave(message["request"])
             future.set_result(None)
 
-    def _give(self, peer: Peer, message: Json) -> None:
+    def _give(self, peer: Ear, message: Json) -> None:
         for seat in message["seats"]:
             self._doors.give(peer, seat)
 
-    def _count(self, _peer: Peer, message: Json) -> bool:
+    def _count(self, _peer: Ear, message: Json) -> bool:
         return self._windows.count(Limit(*limit) for limit in message["limits"])
 
-    def _loads(self, _peer: Peer, _message: Json) -> Any:
+    def _loads(self, _peer: Ear, _message: Json) -> Any:
         """What goes on, without the seats that are kept for a next request: those go back first."""
         loads = self._doors.loads()
         if not self._peers or not any(load.running for load in loads.values()):
@@ -157,10 +171,10 @@ class Broker:
         loop.call_later(PATIENCE_SECONDS, self._count_up, self._round)
         return self._rounds[self._round][1]
 
-    def _returned(self, peer: Peer, message: Json) -> None:
+    def _returned(self, peer: Ear, message: Json) -> None:
         self._without(peer, message["round"])
 
-    def _without(self, peer: Peer, number: int) -> None:
+    def _without(self, peer: Ear, number: int) -> None:
         """A peer has returned what it does not need, or is gone."""
         asked, _ = self._rounds.get(number, (set(), None))
         asked.discard(peer)
@@ -172,7 +186,7 @@ class Broker:
         if answer is not None:
             answer.set_result(self._doors.loads())
 
-    def _settled(self, _peer: Peer, message: Json) -> None:
+    def _settled(self, _peer: Ear, message: Json) -> None:
         """There is a result, or there will be none: those who wait for it look."""
         self._all("settled", request=message["request"])
 

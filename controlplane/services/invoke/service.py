@@ -10,6 +10,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, NamedTuple
 
+from controlplane import region
 from controlplane.access import guard, scopes
 from controlplane.access.credentials import Caller
 from controlplane.access.guard import Knows
@@ -29,8 +30,7 @@ from controlplane.services.invoke.versions import Versions, limits
 from controlplane.services.invoke.wrapped import Wrapper, unwrap
 
 SCOPE = "invoke_function"
-# Where this host's instances are, as its own cluster says.
-REGION = b"us-west-1"
+REGION = region.REGION.encode()
 
 # Which of these assets an account does not have.
 Missing = Callable[[str, Sequence[str]], Awaitable[list[str]]]

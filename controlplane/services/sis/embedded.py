@@ -15,6 +15,7 @@ from controlplane.access.bootstrap import ACCOUNT, ACTOR
 from controlplane.changes import UPDATED, Changes, observe
 from controlplane.clusters import CLUSTERS, EVERYBODY, NOT_READY, READY, SINGLE
 from controlplane.engine import Engine
+from controlplane.region import REGION
 from controlplane.services.sis import lifecycle, rules
 from controlplane.services.sis.lifecycle import Asked
 from controlplane.state.protocol import Reader, Resource
@@ -69,7 +70,7 @@ _NEW: Mapping[str, Any] = {
     "clusterGroupName": NAME,
     "ncaId": ACCOUNT,
     "cloudProvider": "NCP",
-    "region": "us-west-1",
+    "region": REGION,
     "clusterDescription": "This machine",
     "authorizedNCAIds": [EVERYBODY],
     "capabilities": [],

@@ -1,4 +1,5 @@
-"""What every queue must do: the runner's, and that of the state in a file and in PostgreSQL."""
+"""What every queue must do: the runner's, that of the state in a file and in PostgreSQL, and that in
+JetStream."""
 
 from __future__ import annotations
 
@@ -11,6 +12,9 @@ from typing import Any, Protocol
 import pytest
 
 from aicr.errors import RateLimited
+from controlplane.queue.jetstream.host import Host
+from controlplane.queue.jetstream.layout import Nats
+from controlplane.queue.jetstream.queue import JetStream
 from controlplane.queue.ledger import Offer
 from controlplane.queue.local import Local
 from controlplane.queue.protocol import Limit, Load, Position, Queue
@@ -107,17 +111,46 @@ class StateSite(_Site):
         self._host.withdraw(instance)
 
 
+class StreamSite(_Site):
+    """Instances are those of a runner's broker, which has no socket here."""
+
+    def __init__(self, nats: Nats, most: int) -> None:
+        super().__init__()
+        self._nats, self._most = nats, most
+        self._broker = Broker()
+
+    async def open(self) -> None:
+        host = Host(self._nats, "host", self._broker)
+        self._hosting = asyncio.create_task(host.run())
+
+    async def close(self) -> None:
+        await super().close()
+        self._hosting.cancel()
+        await asyncio.gather(self._hosting, return_exceptions=True)
+
+    async def worker(self) -> Seats:
+        return await self._follow(JetStream(self._nats, self._most))
+
+    def offer(self, instance: str, places: int, door: str = DOOR) -> None:
+        self._broker.offer(door, instance, ENDPOINT, places)
+
+    def withdraw(self, instance: str) -> None:
+        self._broker.withdraw(instance)
+
+
 Sites = Callable[..., AbstractAsyncContextManager[Any]]
-LOCAL = "local"
+LOCAL, JETSTREAM = "local", "jetstream"
 
 
-@pytest.fixture(params=[LOCAL, stores.SQLITE, stores.POSTGRESQL])
+@pytest.fixture(params=[LOCAL, stores.SQLITE, stores.POSTGRESQL, JETSTREAM])
 def site(request: pytest.FixtureRequest, tmp_path: Path) -> Sites:
     @asynccontextmanager
     async def opened(most: int = 1000) -> AsyncIterator[Any]:
         made: Any
         if request.param == LOCAL:
             made = LocalSite(tmp_path, most)
+        elif request.param == JETSTREAM:
+            made = StreamSite(request.getfixturevalue("nats_server").nats(), most)
         elif request.param == stores.SQLITE:
             made = StateSite(str(tmp_path / "state.db"), most)
         else:
@@ -130,6 +163,8 @@ def site(request: pytest.FixtureRequest, tmp_path: Path) -> Sites:
 
     if request.param == stores.POSTGRESQL:
         request.getfixturevalue("postgres")
+    if request.param == JETSTREAM:
+        request.getfixturevalue("nats_server")
     return opened
 
 
@@ -178,8 +213,7 @@ def test_who_comes_first_is_served_first_whichever_worker_it_came_to(site: Sites
             tasks = []
             for n in range(60):
                 tasks.append(asyncio.create_task(one(n)))
-                await asyncio.sleep(0)
-            await load(queues[0], Load(60, 0))
+                await load(queues[0], Load(n + 1, 0))
             at.offer("i1", 1)
             await asyncio.gather(*tasks)
             assert served == list(range(60))

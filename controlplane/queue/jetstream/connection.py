@@ -1,0 +1,119 @@
+"""A connection to NATS, which ends with its server: all is said again to the next one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any
+
+from aicr.errors import Unavailable
+from controlplane.queue.jetstream.layout import Nats
+from controlplane.wire import Json, encode
+
+if TYPE_CHECKING:
+    from nats.aio.client import Client
+    from nats.aio.msg import Msg
+
+_CONNECT_SECONDS = 2
+# A server that is silent for so long, twice, is gone.
+_PING_SECONDS = 5
+# The header of what the server itself says in answer, and its word for "nobody hears that".
+STATUS, NOBODY = "Status", "503"
+
+
+async def connect(nats: Nats, name: str, lost: Callable[[], None]) -> Client:
+    """A connection to the first server that answers; `lost` is called once when it ends. Raises
+    OSError when nobody is there, and Unavailable when nats-py is not."""
+    try:
+        from nats.aio.client import Client
+        from nats.errors import Error
+    except ImportError:
+        raise Unavailable("AICR_QUEUE=jetstream needs nats-py: pip install 'aicr[nats]'") from None
+
+    async def closed() -> None:
+        lost()
+
+    wrong: Exception | None = None
+    for server in nats.servers:
+        client = Client()
+        try:
+            await client.connect(
+                server,
+                name=name,
+                allow_reconnect=False,
+                connect_timeout=_CONNECT_SECONDS,
+                ping_interval=_PING_SECONDS,
+                user_credentials=nats.credentials or None,
+                error_cb=_quiet,
+                closed_cb=closed,
+            )
+        except (Error, OSError, TimeoutError) as e:
+            wrong = e
+            with suppress(Error, OSError):
+                await client.close()
+        else:
+            return client
+    raise OSError(str(wrong) or "nobody answers")
+
+
+async def _quiet(_: Exception) -> None:
+    """What goes wrong is raised where it is asked for, or ends the connection."""
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """Errors of NATS as ours. Raises Unavailable."""
+    from nats.errors import Error
+
+    try:
+        yield
+    except (Error, OSError, TimeoutError) as e:
+        raise Unavailable(f"JetStream: {e}") from e
+
+
+def status(message: Msg) -> str:
+    """What the server itself says; nothing for messages of others."""
+    return (message.headers or {}).get(STATUS, "")
+
+
+class Outbox:
+    """Messages in the order in which they were given, without waiting for that."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._queue: asyncio.Queue[tuple[str, bytes, str]] = asyncio.Queue()
+        self._sending = asyncio.create_task(self._send())
+
+    def say(self, subject: str, message: Json, reply: str = "") -> None:
+        self.put(subject, encode(message), reply)
+
+    def put(self, subject: str, data: bytes, reply: str = "") -> None:
+        self._queue.put_nowait((subject, data, reply))
+
+    async def _send(self) -> None:
+        """Until the connection ends, of which whoever has it is told."""
+        with suppress(Unavailable):
+            while True:
+                subject, data, reply = await self._queue.get()
+                with told():
+                    await self._client.publish(subject, data, reply)
+                self._queue.task_done()
+
+    async def close(self) -> None:
+        """Send what is left, unless that takes too long, and hang up."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_CONNECT_SECONDS):
+                await _first(self._queue.join(), self._sending)
+        self._sending.cancel()
+        with suppress(Unavailable), told():
+            await self._client.close()
+
+
+async def _first(*works: Any) -> None:
+    tasks = [asyncio.ensure_future(work) for work in works]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()

@@ -1,0 +1,347 @@
+"""What a worker asks and hears: a link to the streams, and to the runners that grant places.
+
+a request waits as a message → the runner that has a free place pulls it, and tells the worker which
+→ the worker gives it back to that runner
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from aicr.errors import AicrError, Unavailable
+from controlplane.http.log import log
+from controlplane.queue.jetstream.connection import Outbox, connect, told
+from controlplane.queue.jetstream.counters import Counters
+from controlplane.queue.jetstream.crowds import Crowds
+from controlplane.queue.jetstream.hosts import Hosts
+from controlplane.queue.jetstream.layout import Nats
+from controlplane.queue.jetstream.streams import Streams
+from controlplane.queue.protocol import MAX_WAITING, Limit, Load
+from controlplane.queue.seats import Heard, Lost
+from controlplane.wire import Json
+
+if TYPE_CHECKING:
+    from nats.aio.client import Client
+    from nats.aio.msg import Msg
+
+T = TypeVar("T")
+# For so long a worker waits for what a runner answers.
+_PATIENCE_SECONDS = 2.0
+# A runner says every second that it is there.
+_SILENT_SECONDS = 10.0
+_LOOK_SECONDS = 1.0
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """A request that waits at a door; its number in line, when that is known."""
+
+    door: str
+    answer: asyncio.Future[list[str] | None]
+    number: int = 0
+    over: bool = False  # it waits no more, though it may not be in line yet
+
+
+class StreamLink:
+    """One worker, from `open` to `close`. `owner` is its name, also through links after this one:
+    what waits for it finds it."""
+
+    def __init__(
+        self, nats: Nats, owner: str, heard: Heard, lost: Lost, most: int = MAX_WAITING
+    ) -> None:
+        self._nats, self._owner, self._most = nats, owner, most
+        self._heard, self._lost = heard, lost
+        self._waiting: dict[str, _Waiting] = {}
+        self._at: Counter[str] = Counter()  # doors at which somebody waits
+        self._last: dict[str, int] = {}  # door -> the last number that this worker drew there
+        self._held: dict[str, list[str]] = {}  # seat -> door, instance, endpoint
+        self._hosts = Hosts()
+        self._ended = False
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    async def open(self) -> None:
+        """Raises OSError when there is no server."""
+        self._client: Client = await connect(self._nats, f"aicr worker {self._owner}", self._end)
+        self._out = Outbox(self._client)
+        self._streams = Streams(self._client, self._nats, self._most)
+        self._counters = Counters(self._client, self._nats)
+        self._crowds = Crowds(lambda door: self._at[door] > 0, self._say_crowd, self._on_crowd)
+        try:
+            with told():
+                await self._client.subscribe(self._nats.owner(self._owner), cb=self._on_own)
+                await self._client.subscribe(self._nats.news, cb=self._on_news)
+                await self._client.flush()
+        except Unavailable as e:
+            await self._hang_up()
+            raise OSError(e.message) from e
+
+    # ------------------------------------------------------------------ what is asked
+
+    def ask(self, do: str, **facts: Any) -> asyncio.Future[Any]:
+        asked = _ASKED[do](self, facts)
+        # Whoever only tells does not look.
+        asked.add_done_callback(lambda done: done.cancelled() or done.exception())
+        return asked
+
+    def tell(self, do: str, **facts: Any) -> None:
+        self.ask(do, **facts)
+
+    def _hello(self, facts: Json) -> asyncio.Future[Any]:
+        self._held = {seat: rest for seat, *rest in facts["held"]}
+        self._go(self._live())
+        return self._go(self._greet())
+
+    async def _greet(self) -> None:
+        """Say to all runners what is held; wait for the first, if there is any."""
+        from nats.errors import NoRespondersError
+
+        data = json.dumps(self._hold(self._held)).encode()
+        with suppress(Unavailable), told(), suppress(NoRespondersError):
+            answer = await self._client.request(self._nats.hosts, data, timeout=_PATIENCE_SECONDS)
+            said = json.loads(answer.data)
+            self._hosts.heard(said["host"], said["run"], time.monotonic())
+
+    def _hold(self, seats: Mapping[str, Sequence[str]]) -> Json:
+        """That this worker is there, and what it holds."""
+        held = [[seat, *rest] for seat, rest in seats.items()]
+        return {"do": "hello", "owner": self._owner, "held": held}
+
+    def _greet_one(self, host: str) -> None:
+        mine = {s: rest for s, rest in self._held.items() if host_of(s) == host}
+        self._out.say(self._nats.host(host), self._hold(mine))
+
+    def _take(self, facts: Json) -> asyncio.Future[Any]:
+        request, door = facts["request"], facts["door"]
+        answer: asyncio.Future[list[str] | None] = asyncio.get_running_loop().create_future()
+        known = self._waiting[request] = _Waiting(door, answer)
+        self._at[door] += 1
+        self._go(self._enter(request, known))
+        return answer
+
+    async def _enter(self, request: str, known: _Waiting) -> None:
+        try:
+            message = {"owner": self._owner, "request": request}
+            known.number = await self._streams.put(known.door, request, message)
+        except AicrError as e:
+            if self._left(request, known) and not known.answer.done():
+                known.answer.set_exception(e)
+            if isinstance(e, Unavailable):
+                self._end()  # the next link asks again
+            return
+        self._last[known.door] = known.number
+        if self._waiting.get(request) is known:
+            self._crowds.watch(known.door)
+        elif known.over:
+            await self._streams.remove(known.door, known.number)
+
+    def _left(self, request: str, known: _Waiting) -> bool:
+        """Whether it has just ceased to wait."""
+        if self._waiting.get(request) is not known:
+            return False
+        del self._waiting[request]
+        self._at[known.door] -= 1
+        return True
+
+    def _cancel(self, facts: Json) -> asyncio.Future[Any]:
+        known = self._waiting.get(facts["request"])
+        if known is not None and self._left(facts["request"], known):
+            known.over = True
+            known.answer.set_result(None)
+            if known.number:  # else whoever puts it there takes it away again
+                return self._go(self._streams.remove(known.door, known.number))
+        return self._done()
+
+    def _give(self, facts: Json) -> asyncio.Future[Any]:
+        by_host: defaultdict[str, list[str]] = defaultdict(list)
+        for seat in facts["seats"]:
+            self._held.pop(seat, None)
+            by_host[host_of(seat)].append(seat)
+        for host, seats in by_host.items():
+            said = {"do": "give", "owner": self._owner, "seats": seats}
+            self._out.say(self._nats.host(host), said)
+        return self._done()
+
+    def _count(self, facts: Json) -> asyncio.Future[Any]:
+        return self._go(self._counters.count([Limit(*limit) for limit in facts["limits"]]))
+
+    def _position(self, facts: Json) -> asyncio.Future[Any]:
+        return self._go(self._streams.position(facts["request"]))
+
+    def _settled(self, facts: Json) -> asyncio.Future[Any]:
+        self._out.say(self._nats.news, {"say": "settled", **facts})
+        return self._done()
+
+    def _returned(self, facts: Json) -> asyncio.Future[Any]:
+        host, number = facts["round"]
+        said = {"do": "returned", "owner": self._owner, "round": number}
+        self._out.say(self._nats.host(host), said)
+        return self._done()
+
+    def _loads(self, _: Json) -> asyncio.Future[Any]:
+        return self._go(self._all_loads())
+
+    async def _all_loads(self) -> dict[str, Load]:
+        """Who is answered knows the runner of each instance, and who waits is in the streams: in
+        this order nobody who is just served is missed."""
+        running = await asyncio.gather(*(self._running(host) for host in self._hosts.names()))
+        waiting = await self._streams.waiting()
+        counts = Counter[str]()
+        for found in running:
+            counts.update(found)
+        return {d: Load(waiting.get(d, 0), counts[d]) for d in sorted({*waiting, *counts})}
+
+    async def _running(self, host: str) -> Counter[str]:
+        from nats.errors import NoRespondersError
+
+        data = json.dumps({"do": "loads", "owner": self._owner}).encode()
+        try:
+            with told():
+                answer = await self._client.request(
+                    self._nats.host(host), data, timeout=_PATIENCE_SECONDS
+                )
+        except Unavailable as e:
+            if isinstance(e.__cause__, NoRespondersError):
+                self._gone(host)
+            return Counter()
+        return Counter(json.loads(answer.data))
+
+    def _done(self) -> asyncio.Future[Any]:
+        done: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        done.set_result(None)
+        return done
+
+    # ------------------------------------------------------------------ what is heard
+
+    async def _on_own(self, message: Msg) -> None:
+        said = json.loads(message.data)
+        match said:
+            case {"say": "place", "request": request, "place": place}:
+                self._granted(request, place)
+            case {"say": "ping"}:
+                self._out.put(message.reply, b"")
+            case {"say": "gone", "host": host}:
+                self._greet_one(host)
+            case {"say": "crowded", "door": door}:
+                self._crowds.heard(door)
+            case {"say": "return", "host": host, "round": number}:
+                self._heard({"say": "return", "round": [host, number]})
+            case {"say": "offered" | "withdrawn", "host": host, "door": door, "count": count}:
+                self._hosts.count(door, host, count)
+                self._heard({**said, "count": self._hosts.behind(door)})
+
+    async def _on_news(self, message: Msg) -> None:
+        said = json.loads(message.data)
+        match said:
+            case {"say": "host", "host": host, "run": run}:
+                if self._hosts.heard(host, run, time.monotonic()):
+                    self._greet_one(host)
+            case {"say": "crowd", "door": door} if not self._hosts.behind(door):
+                self._crowds.heard(door)  # there is no runner that would say so
+            case {"say": "settled"}:
+                self._heard(said)
+
+    def _granted(self, request: str, place: list[str]) -> None:
+        seat, instance, endpoint, door = place
+        known = self._waiting.get(request)
+        if known is None:
+            self._give({"seats": [seat]})  # it has gone meanwhile, or was granted another one
+            return
+        self._left(request, known)
+        self._held[seat] = [door, instance, endpoint]
+        known.answer.set_result([seat, instance, endpoint])
+
+    def _say_crowd(self, door: str) -> None:
+        """Who has served the last one has served all before it."""
+        said = {"say": "crowd", "door": door, "number": self._last[door]}
+        self._out.say(self._nats.news, said)
+
+    def _on_crowd(self, door: str, waits: bool) -> None:
+        self._heard({"say": "crowded" if waits else "quiet", "door": door})
+
+    # ------------------------------------------------------------------ what goes on
+
+    async def _live(self) -> None:
+        """Notice runners of which nothing is heard any more."""
+        while True:
+            await asyncio.sleep(_LOOK_SECONDS)
+            for host in self._hosts.silent(time.monotonic() - _SILENT_SECONDS):
+                self._gone(host)
+
+    def _gone(self, host: str) -> None:
+        """A runner is gone, with its instances; whoever is sent to one of them sees that itself."""
+        for door in self._hosts.forget(host):
+            mine = (held[:2] for seat, held in self._held.items() if host_of(seat) == host)
+            for instance in sorted({i for d, i in mine if d == door}) or [""]:
+                count = self._hosts.behind(door)
+                said = {"say": "withdrawn", "door": door, "instance": instance, "count": count}
+                self._heard(said)
+
+    async def tidy(self, wanted: Callable[[str], Any]) -> None:
+        """Delete the streams of doors that are not wanted. Raises Unavailable."""
+        await self._streams.tidy(wanted)
+
+    def _go(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._over)
+        return task
+
+    def _over(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if task.cancelled() or isinstance(e := task.exception(), AicrError | None):
+            return
+        log("error", "the queue failed", error=repr(e), trace=e)
+        self._end()
+
+    def _end(self) -> None:
+        """The connection is gone, with all that was asked for through it."""
+        if self._ended:
+            return
+        self._ended = True
+        for known in self._waiting.values():
+            if not known.answer.done():
+                known.answer.set_exception(Unavailable("the queue is gone"))
+        self._lost()
+
+    async def close(self) -> None:
+        """Say goodbye, when there is somebody to say it to."""
+        if not self._ended:
+            waiting = [k for k in self._waiting.values() if k.number]
+            left = (self._streams.remove(k.door, k.number) for k in waiting)
+            await asyncio.gather(*left, return_exceptions=True)
+            self._out.say(self._nats.hosts, {"do": "bye", "owner": self._owner})
+        self._end()
+        await self._hang_up()
+
+    async def _hang_up(self) -> None:
+        tasks = [*self._tasks]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._crowds.close()
+        await self._out.close()
+
+
+def host_of(seat: str) -> str:
+    """The runner whose seat it is."""
+    return seat.partition("/")[0]
+
+
+_ASKED: Mapping[str, Callable[[StreamLink, Json], asyncio.Future[Any]]] = {
+    "hello": StreamLink._hello,  # noqa: SLF001 (of this class)
+    "take": StreamLink._take,  # noqa: SLF001
+    "cancel": StreamLink._cancel,  # noqa: SLF001
+    "give": StreamLink._give,  # noqa: SLF001
+    "count": StreamLink._count,  # noqa: SLF001
+    "loads": StreamLink._loads,  # noqa: SLF001
+    "position": StreamLink._position,  # noqa: SLF001
+    "settled": StreamLink._settled,  # noqa: SLF001
+    "returned": StreamLink._returned,  # noqa: SLF001
+}
