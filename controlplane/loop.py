@@ -129,3 +129,7 @@ async def keep(work: Callable[[], Awaitable[None]], wait: Callable[[], Awaitable
 
 async def a_second() -> None:
     await asyncio.sleep(SECONDS)
+
+
+async def a_minute() -> None:
+    await asyncio.sleep(60 * SECONDS)

@@ -14,7 +14,7 @@ from typing import Any
 
 from aicr import catalog as catalogs
 from aicr.catalog import Catalog
-from aicr.errors import AicrError
+from aicr.errors import AicrError, InvalidRequest
 from controlplane.access import bootstrap
 from controlplane.access.credentials import Credentials
 from controlplane.artifacts import Live
@@ -26,10 +26,14 @@ from controlplane.http.app import Service, create_app
 from controlplane.http.lifecycle import Lifecycle
 from controlplane.http.log import log
 from controlplane.http.metrics import Metrics
-from controlplane.http.settings import Settings
+from controlplane.http.settings import JETSTREAM, STATE, Settings
 from controlplane.local import engine_at
-from controlplane.loop import Loop, a_second, keep, runtime_of
+from controlplane.loop import Loop, a_minute, a_second, keep, runtime_of
 from controlplane.plan.recover import recover
+from controlplane.queue.jetstream.check import check
+from controlplane.queue.jetstream.layout import Nats
+from controlplane.queue.jetstream.queue import JetStream
+from controlplane.queue.jetstream.recruit import recruit
 from controlplane.queue.local import Local
 from controlplane.queue.relay import Relay
 from controlplane.queue.seats import Seats
@@ -95,6 +99,7 @@ def prepare(settings: Settings) -> None:
     if settings.runtime == "process":
         ImageMap(settings.images or os.path.join(home_of(settings).path, FILE)).check()
     results_of(settings)
+    _check_queue(settings)
     engine = engine_of(settings)
     try:
         bootstrap.prepare(engine)
@@ -111,6 +116,30 @@ def _declare(engine: Engine, settings: Settings) -> None:
     """What the settings say of this machine and of registries, as resources."""
     embedded.ensure(engine, settings.cluster_gpus)
     configured.ensure(engine, settings.registries)
+
+
+def _check_queue(settings: Settings) -> None:
+    """Raises InvalidRequest for settings that have no effect, and Unavailable."""
+    if settings.queue == JETSTREAM:
+        check(nats_of(settings))
+    elif settings.nats or settings.nats_credentials or settings.nats_replicas != 1:
+        queue = settings.queue
+        raise InvalidRequest(f"AICR_NATS* have no effect: AICR_QUEUE is {queue}, not {JETSTREAM}")
+
+
+def nats_of(settings: Settings) -> Nats:
+    """Where JetStream is: by default, where its server listens that is given no settings."""
+    servers = settings.nats or ("nats://127.0.0.1:4222",)
+    return Nats(servers, settings.nats_credentials, settings.nats_replicas)
+
+
+def queue_of(settings: Settings) -> Seats:
+    """What grants places to requests of a worker."""
+    if settings.queue == STATE:
+        return Shared(state_of(settings))
+    if settings.queue == JETSTREAM:
+        return JetStream(nats_of(settings))
+    return Local(home_of(settings).socket)
 
 
 def home_of(settings: Settings) -> Home:
@@ -146,9 +175,8 @@ class Program:
         self.tail = Tail(self.engine)
         self.credentials = self._credentials()
         self.runtime = runtime_of(settings.runtime, home_of(settings).path, settings.images)
-        socket = home_of(settings).socket
         reports = {TASKS: Reports(results_of(settings))}
-        queue = Local(socket) if settings.queue == "local" else Shared(state_of(settings))
+        queue = queue_of(settings)
         self._loop = Loop(self.engine, self.runtime, queue.loads_now, reports)
         self.tail.listeners.append(self._loop.heard)
         queue.crowded = lambda _door: self._loop.wake()
@@ -233,9 +261,18 @@ class Program:
         self._go(self._loop.run())
         self._go(plane.queue.follow())
         self._go(keep(plane.results.tidy, a_second))
-        if isinstance(plane.queue, Shared):
-            relay = Relay(home_of(self.settings).socket, plane.queue, self.settings.advertise)
-            self._go(relay.follow())
+        self._share(plane.queue, home_of(self.settings).socket, self.settings.advertise)
+
+    def _share(self, queue: Seats, socket: str, address: str) -> None:
+        """Let other hosts' requests come to the instances of this one, where they are to."""
+        if isinstance(queue, Shared):
+            self._go(Relay(socket, queue, address).follow())
+        elif isinstance(queue, JetStream):
+            self._go(recruit(socket, nats_of(self.settings), address))
+            self._go(keep(partial(queue.tidy, self._there), a_minute))
+
+    async def _there(self, address: str) -> bool:
+        return await self.engine.read(lambda reader: reader.get(address) is not None)
 
     def _go(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)

@@ -6,6 +6,7 @@ import ipaddress
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 from aicr import jsonio
 from aicr.errors import InvalidRequest
@@ -45,6 +46,11 @@ class Settings(NamedTuple):
     # Who says which instance answers a request, and where other hosts reach those of this one.
     queue: str = "local"
     advertise: str = "127.0.0.1"
+    # Where JetStream is (none: on this machine, as it comes), what it is to be shown, and how many
+    # of its servers keep what waits.
+    nats: tuple[str, ...] = ()
+    nats_credentials: str = ""
+    nats_replicas: int = 1
     # Where images are mapped to commands (empty: images.yaml in the home).
     images: str = ""
     # Where results of tasks are uploaded to: a directory, or s3://BUCKET/PREFIX (empty: results
@@ -82,6 +88,17 @@ def _networks(text: str) -> tuple[Network, ...]:
     return tuple(ipaddress.ip_network(word, strict=False) for word in _words(text))
 
 
+_NATS_SCHEMES = ("nats", "tls")
+
+
+def _servers(text: str) -> tuple[str, ...]:
+    found = _words(text)
+    wrong = next((word for word in found if urlsplit(word).scheme not in _NATS_SCHEMES), None)
+    if wrong is not None or not found:
+        raise ValueError("write URLs, as nats://HOST:4222 or tls://HOST:4222, with ',' between")
+    return found
+
+
 def _host(text: str) -> str:
     word = text.strip()
     if not word:
@@ -115,6 +132,13 @@ def _level(text: str) -> str:
     if word not in LOG_LEVELS:
         raise ValueError(f"must be one of {', '.join(LOG_LEVELS)}")
     return word
+
+
+def _replicas(text: str) -> int:
+    value = int(text)
+    if value not in REPLICAS:
+        raise ValueError(f"must be one of {', '.join(str(r) for r in REPLICAS)}")
+    return value
 
 
 OFF, ON = "off", "on"
@@ -170,7 +194,8 @@ def _one_of(*words: str) -> Callable[[str], str]:
 
 CHECKS = ("throw", "log")
 RUNTIMES = ("none", "simulated", "process")
-QUEUES = ("local", "state")
+LOCAL, STATE, JETSTREAM = QUEUES = ("local", "state", "jetstream")
+REPLICAS = (1, 3, 5)
 
 
 VARIABLES = {
@@ -194,6 +219,9 @@ VARIABLES = {
     "AICR_RUNTIME": _Variable("runtime", _one_of(*RUNTIMES)),
     "AICR_QUEUE": _Variable("queue", _one_of(*QUEUES)),
     "AICR_ADVERTISE": _Variable("advertise", _host),
+    "AICR_NATS": _Variable("nats", _servers),
+    "AICR_NATS_CREDENTIALS": _Variable("nats_credentials", str.strip),
+    "AICR_NATS_REPLICAS": _Variable("nats_replicas", _replicas),
     "AICR_IMAGES": _Variable("images", str.strip),
     "AICR_RESULTS": _Variable("results", str.strip),
     "AICR_CLUSTER_GPUS": _Variable("cluster_gpus", _gpus),

@@ -20,6 +20,8 @@ from controlplane.queue.limits import Windows
 from controlplane.queue.protocol import Limit, Load, Place, Position
 from controlplane.wire import Json
 
+# For so long another thread waits for a count.
+_PATIENCE_SECONDS = 5.0
 # How long until whoever was not there is looked for again.
 AGAIN_SECONDS = 0.1
 # Seats that were not needed for so long go back.
@@ -67,6 +69,7 @@ class Seats:
 
     def __init__(self) -> None:
         self._client: Link | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._lost = asyncio.Event()
         self._tickets: dict[str, Ticket] = {}
         self._used: dict[str, Place] = {}
@@ -94,6 +97,7 @@ class Seats:
 
     async def follow(self) -> None:
         """Stay connected, until cancelled."""
+        self._loop = asyncio.get_running_loop()
         try:
             while True:
                 await self._connected()
@@ -245,6 +249,13 @@ class Seats:
             else:
                 return {door: Load(*load) for door, load in found.items()}
         return self._own()
+
+    def loads_now(self) -> dict[str, Load]:
+        """What goes on, for another thread than the loop's."""
+        if self._loop is None or not self.connected:
+            return {}
+        asked = asyncio.run_coroutine_threadsafe(self.loads(), self._loop)
+        return asked.result(_PATIENCE_SECONDS)
 
     def _own(self) -> dict[str, Load]:
         """What this worker knows by itself."""

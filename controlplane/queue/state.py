@@ -3,18 +3,14 @@ file."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable
 
 from controlplane.queue.books import Books
 from controlplane.queue.desk import Desk
 from controlplane.queue.ledger import Offer
 from controlplane.queue.news import ear_of
-from controlplane.queue.protocol import MAX_WAITING, Load
+from controlplane.queue.protocol import MAX_WAITING
 from controlplane.queue.seats import Heard, Link, Lost, Seats
-
-# For so long another thread waits for a count.
-_PATIENCE_SECONDS = 5.0
 
 
 class Shared(Seats):
@@ -27,11 +23,6 @@ class Shared(Seats):
         self._offers: dict[str, Offer] = {}
         self._desk: Desk | None = None
         self._owner = ""
-        self._loop: asyncio.AbstractEventLoop | None = None
-
-    async def follow(self) -> None:
-        self._loop = asyncio.get_running_loop()
-        await super().follow()
 
     async def _dial(self, heard: Heard, lost: Lost) -> Link:
         books = Books(self._where, self._most)
@@ -70,10 +61,3 @@ class Shared(Seats):
     async def held(self, instance: str) -> int:
         """How many places of an instance are held, by anybody. Raises Unavailable."""
         return 0 if self._desk is None else int(await self._desk.do("held", instance=instance))
-
-    def loads_now(self) -> dict[str, Load]:
-        """What goes on, for another thread than the loop's."""
-        if self._loop is None or not self.connected:
-            return {}
-        asked = asyncio.run_coroutine_threadsafe(self.loads(), self._loop)
-        return asked.result(_PATIENCE_SECONDS)

@@ -11,10 +11,12 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from controlplane.http.log import log
+from controlplane.queue.jetstream.recruit import COMMAND
 from controlplane.runner import files, isolation, shim
 from controlplane.runner.broker import Broker
 from controlplane.runner.entries import Options
 from controlplane.runner.instances import Instances
+from controlplane.runner.recruited import Recruited
 from controlplane.wire import Json, Peer, Server
 
 LOG, LOG_BYTES = "run/runner.log", 1024 * 1024
@@ -83,7 +85,13 @@ class Runner:
         self._over = asyncio.Event()
         broker = Broker()
         self._instances = Instances(self._home, self._options, broker, self._changed)
-        commands = {**self._instances.commands, **broker.commands, "end": self._end}
+        recruited = Recruited(self._home, broker)
+        commands = {
+            **self._instances.commands,
+            **broker.commands,
+            COMMAND: recruited.ask,
+            "end": self._end,
+        }
         self._server = Server(commands, broker.gone)
         broker.close()
         self._instances.adopt()
@@ -102,6 +110,7 @@ class Runner:
         watching = asyncio.create_task(self._watch_out())
         await self._over.wait()
         await self._instances.end()
+        await recruited.end()
         watching.cancel()
         listening.close()
         await self._server.end()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
@@ -27,14 +28,19 @@ async def connect(nats: Nats, name: str, lost: Callable[[], None]) -> Client:
     OSError when nobody is there, and Unavailable when nats-py is not."""
     try:
         from nats.aio.client import Client
-        from nats.errors import Error
+        from nats.errors import Error, NoServersError
     except ImportError:
-        raise Unavailable("AICR_QUEUE=jetstream needs nats-py: pip install 'aicr[nats]'") from None
+        raise Unavailable(
+            "AICR_QUEUE=jetstream needs nats-py: pip install 'aicr[jetstream]'"
+        ) from None
 
     async def closed() -> None:
         lost()
 
-    wrong: Exception | None = None
+    async def failed(e: Exception) -> None:
+        wrong.append(e)
+
+    wrong: deque[Exception] = deque(maxlen=1)
     for server in nats.servers:
         client = Client()
         try:
@@ -42,23 +48,23 @@ async def connect(nats: Nats, name: str, lost: Callable[[], None]) -> Client:
                 server,
                 name=name,
                 allow_reconnect=False,
+                max_reconnect_attempts=1,  # "none" would be as many as it takes
+                reconnect_time_wait=0,
                 connect_timeout=_CONNECT_SECONDS,
                 ping_interval=_PING_SECONDS,
                 user_credentials=nats.credentials or None,
-                error_cb=_quiet,
+                error_cb=failed,
                 closed_cb=closed,
             )
-        except (Error, OSError, TimeoutError) as e:
-            wrong = e
-            with suppress(Error, OSError):
-                await client.close()
+        except NoServersError:
+            pass  # why, it has said before
+        except Exception as e:  # noqa: BLE001 (also what is wrong with a file of credentials)
+            wrong.append(e)
         else:
             return client
-    raise OSError(str(wrong) or "nobody answers")
-
-
-async def _quiet(_: Exception) -> None:
-    """What goes wrong is raised where it is asked for, or ends the connection."""
+        with suppress(Error, OSError):
+            await client.close()
+    raise OSError(str(wrong[0]) if wrong else "nobody answers")
 
 
 @contextmanager
