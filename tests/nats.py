@@ -21,8 +21,8 @@ PROGRAM = Path(sys.executable).with_name("nats-server")
 class NatsServer:
     """One server on a port of its own, which it has again when it comes back from the dead."""
 
-    def __init__(self, place: str) -> None:
-        self._place = Path(place)
+    def __init__(self, place: str, *, jetstream: bool = True) -> None:
+        self._place, self._more = Path(place), ["-js", "-sd", place] if jetstream else []
         self._port = -1
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -30,7 +30,7 @@ class NatsServer:
         for old in self._place.glob("*.ports"):
             old.unlink()
         where = ["-a", "127.0.0.1", "-p", str(self._port), "--ports_file_dir", str(self._place)]
-        command = [str(PROGRAM), "-js", "-sd", str(self._place), *where]
+        command = [str(PROGRAM), *self._more, *where]
         with (self._place / "log").open("ab") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log)
         self._port = self._listens()
@@ -62,9 +62,9 @@ class NatsServer:
 
 
 @contextmanager
-def nats_server() -> Iterator[NatsServer]:
+def nats_server(*, jetstream: bool = True) -> Iterator[NatsServer]:
     with tempfile.TemporaryDirectory(prefix="aicr-nats-", ignore_cleanup_errors=True) as place:
-        server = NatsServer(place)
+        server = NatsServer(place, jetstream=jetstream)
         server.start()
         try:
             yield server

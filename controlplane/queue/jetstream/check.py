@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from contextlib import suppress
 
-from aicr.errors import Unavailable
+from aicr.errors import InvalidRequest, Unavailable
 from controlplane.queue.jetstream.connection import connect, told
 from controlplane.queue.jetstream.layout import Nats
 
 
 def check(nats: Nats) -> None:
-    """Raises Unavailable, saying where it was looked for; what is secret in that is left out."""
+    """Raises InvalidRequest without credentials that can be read, and Unavailable, saying where it
+    was looked for; what is secret in that is left out."""
+    if nats.credentials and not os.access(nats.credentials, os.R_OK):
+        raise InvalidRequest(f"AICR_NATS_CREDENTIALS: {nats.credentials} cannot be read")
     where = ", ".join(server.rpartition("@")[2].rpartition("/")[2] for server in nats.servers)
     try:
         found = asyncio.run(_has_jetstream(nats))

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _CONNECT_SECONDS = 2
 # A server that is silent for so long, twice, is gone.
 _PING_SECONDS = 5
+_NO_CLIENT = "AICR_QUEUE=jetstream needs nats-py: pip install 'aicr[jetstream]'"
 # The header of what the server itself says in answer, and its word for "nobody hears that".
 STATUS, NOBODY = "Status", "503"
 
@@ -30,9 +31,7 @@ async def connect(nats: Nats, name: str, lost: Callable[[], None]) -> Client:
         from nats.aio.client import Client
         from nats.errors import Error, NoServersError
     except ImportError:
-        raise Unavailable(
-            "AICR_QUEUE=jetstream needs nats-py: pip install 'aicr[jetstream]'"
-        ) from None
+        raise Unavailable(_NO_CLIENT) from None
 
     async def closed() -> None:
         lost()
