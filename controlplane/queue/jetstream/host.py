@@ -100,6 +100,7 @@ class Host:
         self._out, self._streams = Outbox(client), Streams(client, self._nats)
         self._run, self._inbox = secrets.token_hex(8), client.new_inbox()
         self._pulls.clear()
+        self._greeted.clear()
         try:
             await self._listen(client)
             await self._settle()
@@ -112,6 +113,8 @@ class Host:
             self._broker.on_vacant(_nobody)
             for task in [*self._tasks]:
                 task.cancel()
+            if not lost.is_set():
+                self._out.say(self._nats.news, {"say": "over", "host": self._id})
             await self._out.close()
 
     async def _listen(self, client: Client) -> None:
@@ -125,11 +128,10 @@ class Host:
 
     async def _settle(self) -> None:
         """Everybody says what it holds; who does not is not there any more."""
-        self._greeted.clear()
         self._say_here()
         await asyncio.sleep(SETTLE_SECONDS)
         for name in self._owners.keys() - self._greeted:
-            self._gone(name)
+            self._bury(self._owners[name])
 
     def _say_here(self) -> None:
         self._out.say(self._nats.news, {"say": "host", "host": self._id, "run": self._run})
@@ -140,8 +142,7 @@ class Host:
         now = time.monotonic()
         for owner in [*self._owners.values()]:
             if now - owner.heard > DEAD_SECONDS:
-                self._gone(owner.name)
-                owner.say("gone")  # if it was only stopped
+                self._bury(owner)
             else:
                 owner.say("ping")
         self._ask_again(now)
@@ -164,7 +165,7 @@ class Host:
             case {"do": "hello", "held": held}:
                 self._hello(said["owner"], held)
                 if message.reply:
-                    self._out.say(message.reply, {"host": self._id, "run": self._run})
+                    self._out.put(message.reply, b"")
             case {"do": "bye"} if owner is not None:
                 self._gone(owner.name)
             case {"do": "give", "seats": seats} if owner is not None:
@@ -180,6 +181,7 @@ class Host:
         if name in self._owners:
             self._gone(name)
         owner = self._owners[name] = Owner(name, self)
+        owner.say("here", run=self._run)
         self._greeted.add(name)
         mine = [(seat.partition("/"), rest) for seat, *rest in held]
         own = [[seat, *rest] for (host, _, seat), rest in mine if host == self._id]
@@ -216,6 +218,11 @@ class Host:
             self._gone(name)
         elif name in self._owners:
             self._owners[name].heard = time.monotonic()
+
+    def _bury(self, owner: Owner) -> None:
+        """Take a worker for dead; if it is not, it says again what it has."""
+        self._gone(owner.name)
+        owner.say("gone")
 
     def _gone(self, name: str) -> None:
         owner = self._owners.pop(name, None)

@@ -104,9 +104,7 @@ class StreamLink:
 
         data = json.dumps(self._hold(self._held)).encode()
         with suppress(Unavailable), told(), suppress(NoRespondersError):
-            answer = await self._client.request(self._nats.hosts, data, timeout=_PATIENCE_SECONDS)
-            said = json.loads(answer.data)
-            self._hosts.heard(said["host"], said["run"], time.monotonic())
+            await self._client.request(self._nats.hosts, data, timeout=_PATIENCE_SECONDS)
 
     def _hold(self, seats: Mapping[str, Sequence[str]]) -> Json:
         """That this worker is there, and what it holds."""
@@ -224,6 +222,8 @@ class StreamLink:
         match said:
             case {"say": "place", "request": request, "place": place}:
                 self._granted(request, place)
+            case {"say": "here", "host": host, "run": run}:
+                self._hosts.heard(host, run, time.monotonic())
             case {"say": "ping"}:
                 self._out.put(message.reply, b"")
             case {"say": "gone", "host": host}:
@@ -242,6 +242,8 @@ class StreamLink:
             case {"say": "host", "host": host, "run": run}:
                 if self._hosts.heard(host, run, time.monotonic()):
                     self._greet_one(host)
+            case {"say": "over", "host": host}:
+                self._gone(host)
             case {"say": "crowd", "door": door} if not self._hosts.behind(door):
                 self._crowds.heard(door)  # there is no runner that would say so
             case {"say": "settled"}:
