@@ -1,13 +1,15 @@
 """Invoking a function through the plane, against the same function behind one nginx; needs `wrk`.
 
     [AICR_QUEUE=state [AICR_STATE=…]] python benchmarks/invoke.py [seconds of each measurement]
+    AICR_QUEUE=jetstream [AICR_NATS=…] python benchmarks/invoke.py [seconds of each measurement]
 
 nginx is looked for on PATH, or where NGINX_PROGRAM says; its upstream connections are kept alive, as ours
 are. Two workers, two workers of nginx, one instance of the built-in echo function. The bounds of
 issue 7: 0.35 times the requests a second of nginx with 32 clients, less than 3 ms more in the
 median, 100 MB streamed at half the rate of the function itself in memory that stays flat, and
 10,000 waiting requests served in order. With AICR_QUEUE=state the places are those of the queue
-that several servers share, in the database of the state.
+that several servers share, in the database of the state; with AICR_QUEUE=jetstream in a NATS server
+that runs already.
 """
 
 from __future__ import annotations
@@ -256,6 +258,30 @@ async def shared(scratch: str) -> AsyncIterator[tuple[list[Any], Callable[[int],
     yield queues, lambda places: queues[0].offer(Offer("i", "door", "127.0.0.1:1", places))
 
 
+@asynccontextmanager
+async def streamed(_: str) -> AsyncIterator[tuple[list[Any], Callable[[int], None]]]:
+    """The same over JetStream."""
+    from controlplane.http.settings import from_environment
+    from controlplane.program import nats_of
+    from controlplane.queue.jetstream.host import Host
+    from controlplane.queue.jetstream.queue import JetStream
+    from controlplane.runner.broker import Broker
+
+    nats = nats_of(from_environment(os.environ, {}))._replace(region=f"bench{os.getpid()}")
+    broker = Broker()
+    hosting = asyncio.create_task(Host(nats, "host", broker).run())
+    queues = [JetStream(nats) for _ in range(2)]
+    yield queues, lambda places: broker.offer("door", "i", "127.0.0.1:1", places)
+    hosting.cancel()
+
+
+OPENED = {"local": local, "state": shared, "jetstream": streamed}
+
+
+async def waiting(queue: Any) -> int:
+    return (await queue.loads()).get("door", (0, 0))[0]
+
+
 async def drained(scratch: str, opened: Any, places: int) -> tuple[float, bool]:
     """Seconds in which so many waiting requests of two workers get a few places, and whether in the
     order in which they came."""
@@ -263,14 +289,20 @@ async def drained(scratch: str, opened: Any, places: int) -> tuple[float, bool]:
         following = [asyncio.create_task(q.follow()) for q in queues]
         served: list[int] = []
 
-        async def one(n: int) -> None:
-            place = await queues[n % 2].take("door", f"r{n}")
-            served.append(n)
-            queues[n % 2].give(place)
+        # What two connections say at the same time arrives in any order at a server of others.
+        halves = opened is streamed
 
-        tasks = [asyncio.create_task(one(n)) for n in range(WAITING)]
-        while (await queues[0].loads()).get("door", (0, 0))[0] < WAITING:
-            await asyncio.sleep(0.01)
+        async def one(n: int) -> None:
+            queue = queues[n * 2 // WAITING if halves else n % 2]
+            place = await queue.take("door", f"r{n}")
+            served.append(n)
+            queue.give(place)
+
+        tasks = []
+        for n in range(WAITING):
+            tasks.append(asyncio.create_task(one(n)))
+            while n + 1 in {WAITING // 2, WAITING} and await waiting(queues[0]) <= n:
+                await asyncio.sleep(0.01)
         began = time.perf_counter()
         offer(places)
         await asyncio.gather(*tasks)
@@ -304,7 +336,7 @@ def main(seconds: float) -> int:
                 f"100 MB both ways: {least:.2f} s directly, {through:.2f} s through the plane:"
                 f" {least / through:.2f} times the rate; {peak.end():.1f} MB more memory"
             )
-        opened = shared if os.environ.get("AICR_QUEUE") == "state" else local
+        opened = OPENED[os.environ.get("AICR_QUEUE", "local")]
         for places in (1, 64):
             took, in_order = asyncio.run(drained(scratch, opened, places))
             order = f", in order: {in_order}" if places == 1 else ""
