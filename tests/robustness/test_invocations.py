@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
 from uuid import uuid4
@@ -18,11 +18,14 @@ from uuid import uuid4
 import psutil
 import pytest
 
+from controlplane.http.settings import JETSTREAM, STATE
 from controlplane.runtime.process import Process
+from tests import stores
 from tests.acceptance.server import Server, until
+from tests.nats import NatsServer, nats_server
 
 SCOPES = ("register_function", "deploy_function", "invoke_function", "list_functions")
-ROUNDS = 12 if os.environ.get("AICR_ROBUSTNESS") == "full" else 2
+ROUNDS = 13 if os.environ.get("AICR_ROBUSTNESS") == "full" else 2
 CLIENTS = 8
 # What a client may be told: an answer, or in its place 500 (the function went, or who waited for
 # it), 503 (the worker ends), 504 (nobody came).
@@ -32,7 +35,10 @@ DOCUMENTED = {200, 500, 503, 504}
 class Installation:
     """A server with two workers, and a function with two instances that keeps what it was sent."""
 
-    def __init__(self, scratch: Path) -> None:
+    def __init__(
+        self, scratch: Path, settings: Mapping[str, str], nats: NatsServer | None = None
+    ) -> None:
+        self.nats = nats
         self.home, self.got = scratch / "home", scratch / "got"
         self.got.mkdir()
         self.home.mkdir(mode=0o700)
@@ -44,7 +50,7 @@ class Installation:
             f"    command: [{sys.executable}, {script}, '{{port}}', {self.got}]\n"
             "    isolation: none\n"
         )
-        environment = {"AICR_HOME": str(self.home), "AICR_RUNTIME": "process"}
+        environment = {"AICR_HOME": str(self.home), "AICR_RUNTIME": "process", **settings}
         self.server = Server(scratch / "log", "--workers", "2", **environment)
         self.environment = {**os.environ, **environment}
 
@@ -135,9 +141,34 @@ GPU = {
 }  # fmt: skip
 
 
-@pytest.fixture
-def installation(tmp_path: Path) -> Iterator[Installation]:
-    with Installation(tmp_path) as found:
+@pytest.fixture(scope="module")
+def mortal() -> Iterator[NatsServer]:
+    """A NATS server that may be killed."""
+    with nats_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def settings(request: pytest.FixtureRequest) -> dict[str, str]:
+    """What a server is told for each kind of installation."""
+    found = {}
+    if request.param in (stores.POSTGRESQL, STATE):
+        found["AICR_STATE"] = str(request.getfixturevalue("postgres").database())
+    if request.param in (STATE, JETSTREAM):
+        found["AICR_QUEUE"] = request.param
+    if request.param == JETSTREAM:
+        found["AICR_NATS"] = request.getfixturevalue("mortal").url
+    return found
+
+
+@pytest.fixture(scope="module")
+def installation(
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    settings: dict[str, str],
+) -> Iterator[Installation]:
+    nats = request.getfixturevalue("mortal") if "AICR_NATS" in settings else None
+    with Installation(tmp_path_factory.mktemp("site"), settings, nats) as found:
         yield found
 
 
@@ -163,11 +194,31 @@ def _kill_instance(at: Installation) -> None:
             process.kill()
 
 
+def _restart_nats(at: Installation) -> None:
+    assert at.nats is not None
+    at.nats.kill()
+    at.nats.start()
+
+
+# Each database with the queue of the runner, and each other queue.
+KINDS = [stores.SQLITE, stores.POSTGRESQL, STATE, JETSTREAM]
+Harm = Callable[[Installation], None]
+
+
+@pytest.mark.parametrize("settings", KINDS, indirect=True, scope="module")
 @pytest.mark.parametrize("harm", [_reload, _kill_worker, _kill_runner, _kill_instance])
-def test_each_request_has_one_answer(
-    installation: Installation, harm: Callable[[Installation], None]
-) -> None:
-    at, over = installation, threading.Event()
+def test_each_request_has_one_answer(installation: Installation, harm: Harm) -> None:
+    hold_out(installation, harm)
+
+
+@pytest.mark.parametrize("settings", [JETSTREAM], indirect=True, scope="module")
+def test_each_request_has_one_answer_whatever_becomes_of_nats(installation: Installation) -> None:
+    hold_out(installation, _restart_nats)
+
+
+def hold_out(at: Installation, harm: Harm) -> None:
+    """Clients ask all the time while it happens again and again."""
+    over = threading.Event()
     answers: list[int] = []
 
     def ask() -> None:

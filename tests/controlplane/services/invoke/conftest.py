@@ -14,10 +14,14 @@ import pytest
 import uvicorn
 
 from controlplane.http.protocol import Protocol
+from controlplane.program import nats_of
+from controlplane.queue.jetstream.queue import JetStream
+from controlplane.queue.jetstream.recruit import COMMAND, recruit
 from controlplane.queue.relay import Relay
 from controlplane.queue.seats import Seats
 from controlplane.queue.state import Shared
 from controlplane.runner.broker import Broker
+from controlplane.runner.recruited import Recruited
 from controlplane.samples.echo import Echo
 from controlplane.wire import Server
 from tests.controlplane.services.nvcf.conftest import ALL, Nvcf
@@ -61,7 +65,8 @@ class Served:
     async def _serve(self) -> None:
         home = self.nvcf.program.settings.home
         os.makedirs(f"{home}/run", exist_ok=True)
-        wire = Server(self.broker.commands, self.broker.gone)
+        recruited = Recruited(home, self.broker)
+        wire = Server({**self.broker.commands, COMMAND: recruited.ask}, self.broker.gone)
         listening = await wire.listen(f"{home}/run/runner.sock")
         config = uvicorn.Config(
             self.nvcf.program.app, port=0, http=Protocol, ws="none", lifespan="off",
@@ -82,6 +87,7 @@ class Served:
         for task in following:
             task.cancel()
         await asyncio.gather(*following, return_exceptions=True)
+        await recruited.end()
         self.nvcf.program._invoking.plane.close()
         for server in [*self.functions, listening]:
             server.close()
@@ -91,8 +97,12 @@ class Served:
 
     async def _relay(self, queue: Seats) -> None:
         """What a program does with the instances of its host."""
+        settings = self.nvcf.program.settings
+        socket = f"{settings.home}/run/runner.sock"
         if isinstance(queue, Shared):
-            await Relay(f"{self.nvcf.program.settings.home}/run/runner.sock", queue).follow()
+            await Relay(socket, queue).follow()
+        elif isinstance(queue, JetStream):
+            await recruit(socket, nats_of(settings))
 
     def close(self) -> None:
         self._server.should_exit = self._server.force_exit = True

@@ -1,4 +1,5 @@
-"""Two servers over one state, each with a home of its own: one queue for both."""
+"""Two servers over one state, each with a home of its own: one queue for both, in tables or in
+JetStream."""
 
 from __future__ import annotations
 
@@ -12,20 +13,37 @@ from typing import Any
 
 import pytest
 
+from tests import stores
 from tests.controlplane.services.invoke.conftest import Served
 from tests.controlplane.services.nvcf.conftest import ALL, Nvcf
 
 JSON = "application/json"
 
 
+SQLITE = stores.SQLITE
+
+
+@pytest.fixture(
+    params=[(SQLITE, "state"), (stores.POSTGRESQL, "state"), (SQLITE, "jetstream")], ids="-".join
+)
+def shared(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, Any]:
+    """Settings that servers have in common."""
+    store, queue = request.param
+    state = str(tmp_path / "state.db")
+    if store == stores.POSTGRESQL:
+        state = str(request.getfixturevalue("postgres").database())
+    nats = (request.getfixturevalue("nats_server").url,) if queue == "jetstream" else ()
+    return {"state": state, "queue": queue, "nats": nats}
+
+
 @pytest.fixture
-def pair(where: str, tmp_path: Path) -> Iterator[tuple[Served, Served]]:
+def pair(shared: dict[str, Any], tmp_path: Path) -> Iterator[tuple[Served, Served]]:
     found: list[Served] = []
     for name in ("one", "two"):
         home = tmp_path / name
         if found:
             shutil.copytree(tmp_path / "one" / "keys", home / "keys")
-        nvcf = Nvcf(home=str(home), state=where, queue="state")
+        nvcf = Nvcf(home=str(home), **shared)
         nvcf.admin = nvcf.token(*ALL, "invoke_function")
         found.append(Served(nvcf))
     yield found[0], found[1]
