@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
-from typing import Any, NamedTuple
-from urllib.parse import urlencode
+from typing import Any
 from uuid import uuid4
 
-from controlplane import assets
+from controlplane import assets, signed
 from controlplane.access import times
 from controlplane.access.kinds import ACCOUNTS
 from controlplane.assets import ASSETS
@@ -23,8 +21,6 @@ from controlplane.vendor.lookups import account_of
 
 CONTENT = "/v2/nvcf/asset-content"
 PUT, GET = "PUT", "GET"
-# How long a URL is good, in seconds.
-GOOD_FOR = 3600
 # --------------------------------------------------------------------------- the kind
 
 
@@ -102,31 +98,15 @@ def answer(asset: Resource) -> dict[str, Any]:
 # --------------------------------------------------------------------------- signed URLs
 
 
-class Pass(NamedTuple):
-    """What a URL allows: a method on the bytes of an asset, until a time in seconds."""
-
-    method: str
-    asset_id: str
-    expires: int
-
-    def mark(self, vault: Vault) -> str:
-        """What only this installation can say of it."""
-        return vault.sign(f"asset {self.method} {self.asset_id} {self.expires}")
-
-
 def url(origin: str, vault: Vault, method: str, asset_id: str, now: float) -> str:
-    """A URL of this server that is good for a method, for a while."""
-    allowed = Pass(method, asset_id, int(now) + GOOD_FOR)
-    query = urlencode({"expires": allowed.expires, "signature": allowed.mark(vault)})
-    return f"{origin}{CONTENT}/{asset_id}?{query}"
-
-
-_SECONDS = re.compile(r"[0-9]{1,12}")
+    """A URL of this server that is good for a method on the bytes of an asset, for a while."""
+    return signed.url(f"{origin}{CONTENT}/{asset_id}", vault, _what(method, asset_id), now)
 
 
 def allows(vault: Vault, method: str, asset_id: str, query: Spec, now: float) -> bool:
     """Whether a query string says that this may be done now."""
-    expires, signature = str(query.get("expires")), str(query.get("signature"))
-    if not _SECONDS.fullmatch(expires) or int(expires) <= now:
-        return False
-    return vault.signed(f"asset {method} {asset_id} {int(expires)}", signature)
+    return signed.allows(vault, _what(method, asset_id), query, now)
+
+
+def _what(method: str, asset_id: str) -> str:
+    return f"asset {method} {asset_id}"

@@ -14,6 +14,7 @@ from uuid import uuid4
 import pytest
 
 from controlplane import assets as stored
+from controlplane import signed
 from controlplane.assets import Files, Short
 from controlplane.services.nvcf import assets
 from tests.controlplane.services.calling import problem
@@ -178,9 +179,9 @@ def test_a_url_expires(nvcf: Nvcf) -> None:
         k: v[0]
         for k, v in parse_qs(urlsplit(assets.url("", vault, "PUT", "a", 1000.5)).query).items()
     }
-    assert query["expires"] == str(1000 + assets.GOOD_FOR)
-    assert assets.allows(vault, "PUT", "a", query, 999.0 + assets.GOOD_FOR)
-    assert not assets.allows(vault, "PUT", "a", query, 1000.0 + assets.GOOD_FOR)
+    assert query["expires"] == str(1000 + signed.GOOD_FOR)
+    assert assets.allows(vault, "PUT", "a", query, 999.0 + signed.GOOD_FOR)
+    assert not assets.allows(vault, "PUT", "a", query, 1000.0 + signed.GOOD_FOR)
 
 
 def test_signatures_outlive_a_rotation_and_no_other_ring_makes_them(nvcf: Nvcf) -> None:
