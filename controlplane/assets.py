@@ -86,7 +86,7 @@ class Files:
     async def read(self, asset_id: str) -> AsyncIterator[bytes]:
         """The bytes of an asset, in blocks. Raises FileNotFoundError before the first of them."""
         handle = await asyncio.to_thread(open, self.path(asset_id), "rb")
-        return _blocks(handle)
+        return blocks(handle)
 
     def remove(self, asset_id: str) -> None:
         """Delete the bytes of an asset, if there are any."""
@@ -128,7 +128,8 @@ def _sync(handle: IO[bytes]) -> None:
     os.fsync(handle.fileno())
 
 
-async def _blocks(handle: IO[bytes]) -> AsyncIterator[bytes]:
+async def blocks(handle: IO[bytes]) -> AsyncIterator[bytes]:
+    """The bytes of a file, which is closed at their end."""
     with handle:
         while block := await asyncio.to_thread(handle.read, BLOCK):
             yield block

@@ -216,7 +216,8 @@ class Program:
         hosted = Set(self.settings.org, operator, Runs(self.runtime, self.lifecycle))
         ngc = ngc_service(self.credentials, of_nvcf, of_nvct, registries.routes, hosted)
         instances = instance_service(self.runtime, self.credentials, self.lifecycle)
-        vendor = [keys, sis, gpus, registries, assets, nvcf, invocations(), tasks, ngc]
+        invoking = invocations(self._invoking.plane.archives)
+        vendor = [keys, sis, gpus, registries, assets, nvcf, invoking, tasks, ngc]
         return [aicr, plans, *vendor, instances]
 
     def _invocation(self, queue: Seats) -> Invoking:
@@ -224,7 +225,7 @@ class Program:
         settings, held = self.settings, home_of(self.settings).held
         versions = Versions(self.engine)
         self.tail.listeners.append(versions.heard)
-        plane = plane_of(queue, held, self._metrics.registry)
+        plane = plane_of(queue, held, self.engine.vault, self._metrics.registry)
         return Invoking(
             self.credentials,
             versions,
@@ -233,6 +234,7 @@ class Program:
             settings.allowed_hosts,
             settings.max_body,
             self._missing_assets,
+            settings.large_responses,
         )
 
     async def _missing_assets(self, account: str, ids: Sequence[str]) -> list[str]:

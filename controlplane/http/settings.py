@@ -46,6 +46,8 @@ class Settings(NamedTuple):
     # Who says which instance answers a request, and where other hosts reach those of this one.
     queue: str = "local"
     advertise: str = "127.0.0.1"
+    # Whether answers of functions that are large become archives to which a URL leads.
+    large_responses: bool = False
     # Where JetStream is (none: on this machine, as it comes), what it is to be shown, and how many
     # of its servers keep what waits.
     nats: tuple[str, ...] = ()
@@ -219,6 +221,7 @@ VARIABLES = {
     "AICR_RUNTIME": _Variable("runtime", _one_of(*RUNTIMES)),
     "AICR_QUEUE": _Variable("queue", _one_of(*QUEUES)),
     "AICR_ADVERTISE": _Variable("advertise", _host),
+    "AICR_LARGE_RESPONSES": _Variable("large_responses", _switch),
     "AICR_NATS": _Variable("nats", _servers),
     "AICR_NATS_CREDENTIALS": _Variable("nats_credentials", str.strip),
     "AICR_NATS_REPLICAS": _Variable("nats_replicas", _replicas),

@@ -133,7 +133,7 @@ INVOKE: dict[str, tuple[str, ...]] = {
         "functions/{functionId}/versions/{versionId}": ("POST",),
         "status/{requestId}": ("GET",),
     }.items()
-}
+} | {"/v2/nvcf/large-responses/{requestId}": ("GET",)}
 _TASKS: dict[str, tuple[str, ...]] = {
     "secrets/tasks/{taskId}": ("PUT",),
     "tasks": ("GET", "POST"),

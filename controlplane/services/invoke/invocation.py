@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Iterable
 from contextlib import suppress
 from typing import Any, NamedTuple
 
@@ -19,12 +19,14 @@ from controlplane.http.middleware.request_id import new
 from controlplane.http.upstream import Broken, Response, Unreached, Upstream
 from controlplane.queue.protocol import Load, Place, Position
 from controlplane.queue.seats import Seats
-from controlplane.services.invoke import answers, errors, requests
+from controlplane.services.invoke import answers, archives, errors, requests
+from controlplane.services.invoke.archives import Archives
 from controlplane.services.invoke.errors import Gone, Pairs, Refusal
 from controlplane.services.invoke.exchange import Exchange
 from controlplane.services.invoke.metrics import FunctionMetrics
 from controlplane.services.invoke.results import MAX_BYTES, Head, Results, State
 from controlplane.services.invoke.versions import Version
+from controlplane.vault import Vault
 
 # So long after the hold time an instance may still take a request (contract 7.4).
 GRACE_SECONDS = 2
@@ -48,6 +50,15 @@ class Invocation(NamedTuple):
     headers: Pairs
     until: float
     length: bytes = b""  # of its body, when the client says it
+    origin: str = ""  # of this server; when it is stated, a large answer becomes an archive there
+
+
+class Said(NamedTuple):
+    """The answer of a function: status, headers, and the body as it comes."""
+
+    status: int
+    headers: Pairs
+    parts: AsyncIterator[bytes]
 
 
 class Plane(NamedTuple):
@@ -56,6 +67,7 @@ class Plane(NamedTuple):
     queue: Seats
     upstream: Upstream
     results: Results
+    archives: Archives
     metrics: FunctionMetrics
 
     async def position(self, request: str, account: str) -> Position | None:
@@ -77,9 +89,10 @@ class Plane(NamedTuple):
         self.results.close()
 
 
-def plane_of(queue: Seats, results: str, registry: CollectorRegistry) -> Plane:
+def plane_of(queue: Seats, results: str, vault: Vault, registry: CollectorRegistry) -> Plane:
     """The plane of one worker; `results` is the directory that it shares with others."""
-    plane = Plane(queue, Upstream(), Results(results, new()), FunctionMetrics(registry))
+    archives, metrics = Archives(results, vault), FunctionMetrics(registry)
+    plane = Plane(queue, Upstream(), Results(results, new()), archives, metrics)
     queue.settled = plane.results.settled
     queue.offered = plane.metrics.instances
     return plane
@@ -166,27 +179,57 @@ async def _relay(plane: Plane, exchange: Exchange, what: Invocation, response: R
         response.close()
         raise Broken(f"its status is {status}")
     try:
-        if exchange.detached:
-            await _keep(plane, what, Head(what.account, status, kept), response)
-            return
-        whole = response.at_once()
-        await exchange.start(status, answers.marked(kept, what.id, status))
-        if whole is None:
-            exchange.watch()
-            async for part in response.parts():
-                await exchange.body(part, more=True)
-            whole = b""
-        await exchange.body(whole, more=False)
+        whole = None if exchange.detached else response.at_once()
+        if whole is None and what.origin and archives.may_be_one(status, kept):
+            await _divert(plane, exchange, what, Said(status, kept, response.parts()))
+        elif exchange.detached:
+            await _keep(plane, what, Said(status, kept, response.parts()))
+        elif whole is None:
+            await _stream(exchange, what, Said(status, kept, response.parts()))
+        else:
+            await exchange.start(status, answers.marked(kept, what.id, status))
+            await exchange.body(whole, more=False)
     finally:
         # Nothing when all of it was read; else the function learns that nobody listens.
         response.close()
 
 
-async def _keep(plane: Plane, what: Invocation, head: Head, response: Response) -> None:
+async def _stream(exchange: Exchange, what: Invocation, said: Said) -> None:
+    """The answer as it comes."""
+    await exchange.start(said.status, answers.marked(said.headers, what.id, said.status))
+    exchange.watch()
+    async for part in said.parts:
+        await exchange.body(part, more=True)
+    await exchange.body(b"", more=False)
+
+
+async def _divert(plane: Plane, exchange: Exchange, what: Invocation, said: Said) -> None:
+    """An answer that may be large: as it is, or where it can be had. Raises Refusal when it is too
+    large even for that."""
+    exchange.watch()
+    first, large = await archives.ahead(said.parts, archives.LARGE_BYTES)
+    if large:
+        await plane.archives.keep(what.id, first, said.parts)
+        location = plane.archives.url(what.origin, what.id).encode("latin-1")
+        said = Said(302, [(b"location", location), (b"content-length", b"0")], _parts(()))
+    else:
+        said = said._replace(parts=_parts(first))
+    if exchange.detached:
+        await _keep(plane, what, said)
+    else:
+        await _stream(exchange, what, said)
+
+
+async def _parts(found: Iterable[bytes]) -> AsyncIterator[bytes]:
+    for part in found:
+        yield part
+
+
+async def _keep(plane: Plane, what: Invocation, said: Said) -> None:
     """The answer as a file, for a poll. Raises Refusal when it is too large for one."""
     size = 0
-    with plane.results.spool(what.id, head) as f:
-        async for part in response.parts():
+    with plane.results.spool(what.id, Head(what.account, said.status, said.headers)) as f:
+        async for part in said.parts:
             size += len(part)
             if size > MAX_BYTES:
                 raise errors.too_large(MAX_BYTES)

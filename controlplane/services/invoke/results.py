@@ -4,6 +4,7 @@
     REQUEST.part       what there is of the result so far
     REQUEST.done       the result: a line of JSON with the head, then the body
     REQUEST.failed     there will be none
+    REQUEST.zip        an answer that was too large to be sent (archives.py)
     NAME.worker        locked by that worker as long as it lives
 
 Each step is one rename or unlink, of which one process succeeds: a result is had once.
@@ -62,13 +63,13 @@ class Results:
         self._live()
         document = {"account": account, "worker": self._name, "door": door}
         staged = self._path(request, "part")
-        with _private(staged) as f:
+        with private(staged) as f:
             f.write(jsonio.compact(document).encode())
         os.rename(staged, self._path(request, "pending"))
 
     def spool(self, request: str, head: Head) -> IO[bytes]:
         """A file for the body of a result, in which the head stands. Raises OSError."""
-        f = _private(self._path(request, "part"))
+        f = private(self._path(request, "part"))
         headers = [[n.decode("latin-1"), v.decode("latin-1")] for n, v in head.headers]
         line = {"account": head.account, "status": head.status, "headers": headers}
         f.write(jsonio.compact(line).encode() + b"\n")
@@ -187,7 +188,7 @@ class Results:
         """Say that this worker lives, in a way that ends with it."""
         if self._lock is None:
             os.makedirs(self._directory, mode=0o700, exist_ok=True)
-            self._lock = _private(self._path(self._name, "worker"))
+            self._lock = private(self._path(self._name, "worker"))
             fcntl.flock(self._lock, fcntl.LOCK_EX)
 
     def _lives(self, worker: str) -> bool:
@@ -213,7 +214,8 @@ class Results:
         return os.path.join(self._directory, f"{name}.{what}")
 
 
-def _private(path: str) -> IO[bytes]:
+def private(path: str) -> IO[bytes]:
+    """A new file that only this user may read."""
     return os.fdopen(
         os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "w+b"
     )

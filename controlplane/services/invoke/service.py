@@ -21,6 +21,8 @@ from controlplane.http.middleware import access_log
 from controlplane.http.middleware.request_id import new
 from controlplane.http.problems import Problem
 from controlplane.services.invoke import answers, errors, invocation, polls, requests, targets
+from controlplane.services.invoke.archive_routes import route
+from controlplane.services.invoke.archives import Archives
 from controlplane.services.invoke.errors import Gone, Pairs, Refusal
 from controlplane.services.invoke.exchange import Exchange
 from controlplane.services.invoke.invocation import CLIENT_GONE, Invocation, Plane
@@ -52,11 +54,12 @@ class Invoking(NamedTuple):
     allowed_hosts: Sequence[str] = ()
     max_body: int = 10 * 1024 * 1024
     missing: Missing = all_missing
+    large: bool = False  # whether large answers become archives
 
 
-def service() -> Service:
-    """The description of its paths."""
-    return Service(routes(), ())
+def service(archives: Archives) -> Service:
+    """The description of its paths, and the path of archives."""
+    return Service((*routes(), route(archives)), ())
 
 
 class Front:
@@ -115,6 +118,8 @@ class Front:
         what = await self._what(scope, call, hold, caller, asked)
         if call.wrapped:
             what = await self._unwrapped(exchange, caller, what)
+        if self._of.large and call.by_path:
+            what = what._replace(origin=_origin(scope, asked))
         await invocation.answer(self._of.plane, exchange, what, _shared(asked))
 
     async def _caller(self, asked: Asked) -> Caller:
@@ -200,6 +205,11 @@ def _target(scope: Any) -> str:
     path: str = scope["raw_path"].decode("latin-1")
     query: bytes = scope["query_string"]
     return f"{path}?{query.decode('latin-1')}" if query else path
+
+
+def _origin(scope: Any, asked: Asked) -> str:
+    """This server, as its client knows it."""
+    return f"{scope['scheme']}://{asked.named.get(b'host', b'').decode('latin-1')}"
 
 
 def _shared(asked: Asked) -> Pairs:

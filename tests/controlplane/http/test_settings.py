@@ -51,6 +51,7 @@ GOOD = [
     ("AICR_QUEUE", "local", "queue", "local"),
     ("AICR_ADVERTISE", " 10.0.0.5 ", "advertise", "10.0.0.5"),
     ("AICR_QUEUE", "jetstream", "queue", "jetstream"),
+    ("AICR_LARGE_RESPONSES", "on", "large_responses", True),
     ("AICR_NATS", "nats://a:4222, tls://b", "nats", ("nats://a:4222", "tls://b")),
     ("AICR_NATS_CREDENTIALS", " /run/nats.creds ", "nats_credentials", "/run/nats.creds"),
     ("AICR_NATS_REPLICAS", "3", "nats_replicas", 3),
