@@ -61,9 +61,11 @@ def started(run: Mapping[str, Any], environment: Mapping[str, str], place: Place
     what no process can be given.
     """
     kind = run["isolation"] or default()
-    values = {**run["env"], **environment, **_facts(place)}
-    filled = {name: _filled(value, place) for name, value in values.items()}
-    command = [_filled(word, place) for word in run["command"]]
+    # In a container an instance listens where its function says; podman leads from outside there.
+    port = int(run["port"]) if kind == PODMAN and place.port else place.port
+    values = {**run["env"], **environment, **_facts(place, port)}
+    filled = {name: _filled(value, place, port) for name, value in values.items()}
+    command = [_filled(word, place, port) for word in run["command"]]
     _check(filled, command)
     if kind == PODMAN:
         return _podman(run, command, filled, place)
@@ -79,9 +81,9 @@ def started(run: Mapping[str, Any], environment: Mapping[str, str], place: Place
     return Started(command, inside, kind, [])
 
 
-def _filled(text: str, place: Place) -> str:
+def _filled(text: str, place: Place, port: int) -> str:
     filled = text.replace(WORK, f"{place.directory}/{files.WORK}")
-    return filled.replace(PORT, str(place.port)) if place.port else filled
+    return filled.replace(PORT, str(port)) if port else filled
 
 
 def _check(environment: Mapping[str, str], command: Iterable[str]) -> None:
@@ -102,10 +104,10 @@ def _base() -> dict[str, str]:
     return {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
 
 
-def _facts(place: Place) -> dict[str, str]:
-    port = {"PORT": str(place.port)} if place.port else {}
+def _facts(place: Place, port: int) -> dict[str, str]:
+    listens = {"PORT": str(port)} if port else {}
     secrets = {SECRETS_VARIABLE: f"{place.directory}/secrets.json"} if place.secrets else {}
-    return {**port, **secrets}
+    return {**listens, **secrets}
 
 
 # --------------------------------------------------------------------------- bubblewrap
@@ -216,7 +218,6 @@ def _podman(
         inside[SECRETS_VARIABLE] = SECRETS_PATH
     if place.port:
         line += ["-p", f"127.0.0.1:{place.port}:{run['port']}"]
-        inside["PORT"] = str(run["port"])
     line += ["--env-file", f"{place.directory}/{PRIVATE}"]
     after = [podman, "rm", "--force", "--time", "0", "--ignore", name]
     outside = {**_outside(place), "HOME": os.environ.get("HOME", "/")}

@@ -206,10 +206,11 @@ def test_what_is_asked_for_and_not_there(kind: str, word: str) -> None:
 def test_podman_runs_the_image_itself(path: Path) -> None:
     program(path, "podman")
     given = {"MODE": "of the function", "GREETING": "nobody's business", "PATH": "/inside"}
-    found = started({**RUN, "isolation": PODMAN, "command": []}, given, PLACE)
+    command = ["serve", "--port={port}"]
+    found = started({**RUN, "isolation": PODMAN, "command": command}, given, PLACE)
     line = " ".join(found.command)
     assert line.startswith(f"{path}/podman run --rm --runtime runc --name aicr-")
-    assert line.endswith(" docker.io/acme/echo:1")
+    assert line.endswith(" docker.io/acme/echo:1 serve --port=8000")
     assert "-p 127.0.0.1:4711:8000" in line
     assert f"-v {PLACE.directory}/secrets.json:/var/secrets/secrets.json:ro" in line
     assert f"-v {PLACE.directory}/work:{PLACE.directory}/work" in line
@@ -221,7 +222,7 @@ def test_podman_runs_the_image_itself(path: Path) -> None:
         "NVCF_SECRETS_PATH=/var/secrets/secrets.json",
         "PATH=/inside",
         "PORT=8000",
-        "URL=http://127.0.0.1:4711",
+        "URL=http://127.0.0.1:8000",
     ]
     assert found.environment["PATH"] == os.environ["PATH"]
     assert found.after[:2] == [f"{path}/podman", "rm"]
