@@ -41,7 +41,7 @@ class Connection(asyncio.Protocol):
 
     def __init__(self, endpoint: str) -> None:
         self.endpoint = endpoint
-        self._loop = asyncio.get_running_loop()
+        self.loop = asyncio.get_running_loop()
         self._parser = httptools.HttpResponseParser(self)
         self._transport: asyncio.Transport | None = None
         self._writable: asyncio.Future[None] | None = None
@@ -78,7 +78,7 @@ class Connection(asyncio.Protocol):
     async def drained(self) -> None:
         """Wait until there is room for more. Raises Broken."""
         if self._paused and self.open:
-            self._writable = self._loop.create_future()
+            self._writable = self.loop.create_future()
             await self._writable
         if not self.open:
             raise Broken(self.fault or "the connection ended")
@@ -109,7 +109,7 @@ class Connection(asyncio.Protocol):
     async def _news(self) -> None:
         if self.fault or not self.open:
             raise Broken(self.fault or "the connection ended")
-        self._readable = self._loop.create_future()
+        self._readable = self.loop.create_future()
         try:
             await self._readable
         finally:
@@ -307,10 +307,9 @@ class Upstream:
     def _ready(self, endpoint: str) -> Connection | None:
         """A connection that can be used again: the one that was used last."""
         kept = self._kept.get(endpoint)
-        now = asyncio.get_running_loop().time()
         while kept:
             connection, since = kept.pop()
-            if connection.open and now - since < IDLE_SECONDS:
+            if connection.open and connection.loop.time() - since < IDLE_SECONDS:
                 return connection
             connection.end()
         return None
@@ -318,7 +317,7 @@ class Upstream:
     def keep(self, connection: Connection) -> None:
         """A connection whose answer was read whole."""
         connection.rest()
-        loop = asyncio.get_running_loop()
+        loop = connection.loop
         self._kept.setdefault(connection.endpoint, deque()).append((connection, loop.time()))
         if self._sweeper is None:
             self._sweeper = loop.call_later(IDLE_SECONDS, self._sweep)

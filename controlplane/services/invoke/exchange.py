@@ -25,8 +25,9 @@ class Exchange:
 
     def __init__(self, receive: Receive, send: Send) -> None:
         self._receive, self._send = receive, send
-        self._loop = asyncio.get_running_loop()
-        self._task = asyncio.current_task()
+        # Python 3.11 asks the system for the process each time that it is asked for its loop.
+        self.loop = asyncio.get_running_loop()
+        self._task = asyncio.current_task(self.loop)
         self._ahead: deque[bytes] = deque()
         self._more = True  # of the body is to come
         self._timer: asyncio.TimerHandle | None = None
@@ -89,11 +90,11 @@ class Exchange:
     def watch(self) -> None:
         """From soon on, cancel this task when the client goes away."""
         if self._timer is None and self._minder is None and not self.detached:
-            self._timer = self._loop.call_later(SOON_SECONDS, self._mind)
+            self._timer = self.loop.call_later(SOON_SECONDS, self._mind)
 
     def _mind(self) -> None:
         self._timer = None
-        self._minder = self._loop.create_task(self._until_gone())
+        self._minder = self.loop.create_task(self._until_gone())
         self._be_late()
 
     async def _until_gone(self) -> None:
@@ -128,7 +129,7 @@ class Exchange:
     def _be_late(self) -> None:
         """Most answers come before anybody minds: a timer for each of them would cost."""
         if self._held is not None and self._late is None:
-            self._late = self._loop.call_at(self._held[0], self._promise, self._held[1])
+            self._late = self.loop.call_at(self._held[0], self._promise, self._held[1])
 
     def _promise(self, promise: Promise) -> None:
         if self.started or self.gone:
@@ -137,8 +138,8 @@ class Exchange:
         if said is not None:
             self.detached = True
             self._unwatch()
-            self._said = self._loop.create_task(said)
-            self._late = self._loop.call_later(KEEP_SECONDS, self._give_up)
+            self._said = self.loop.create_task(said)
+            self._late = self.loop.call_later(KEEP_SECONDS, self._give_up)
 
     def _give_up(self) -> None:
         """What does not answer as long as it can be polled holds its place no longer."""

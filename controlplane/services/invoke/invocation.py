@@ -89,7 +89,7 @@ async def invoke(plane: Plane, exchange: Exchange, what: Invocation) -> None:
     """Answer. Raises Refusal for what was not answered at all, and Gone."""
     body = await exchange.small()
     meters = plane.metrics.of(what.version.function, what.version.version)
-    loop = asyncio.get_running_loop()
+    loop = exchange.loop
     while loop.time() < what.until + GRACE_SECONDS:
         place = plane.queue.ready(what.version.door, what.id)
         if place is None:

@@ -5,7 +5,6 @@ whom is it for → who asks → what may be invoked → the invocation, or the p
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, NamedTuple
@@ -112,7 +111,7 @@ class Front:
             results = self._of.plane.results
             await polls.poll(results, exchange, call.request, caller.account, hold)
             return
-        what = await self._what(scope, call, hold, caller, asked)
+        what = await self._what(scope, call, exchange.loop.time() + hold, caller, asked)
         if call.wrapped:
             what = await self._unwrapped(exchange, caller, what)
         await invocation.answer(self._of.plane, exchange, what, _shared(asked))
@@ -131,11 +130,10 @@ class Front:
         return caller
 
     async def _what(
-        self, scope: Any, call: targets.Call, hold: float, caller: Caller, asked: Asked
+        self, scope: Any, call: targets.Call, until: float, caller: Caller, asked: Asked
     ) -> Invocation:
         """The invocation that is asked for. Raises Refusal."""
-        until, id_ = asyncio.get_running_loop().time() + hold, asked.id
-        target = call.target or Target("")
+        id_, target = asked.id, call.target or Target("")
         assets = requests.assets(asked) if call.by_path else []
         version = await self._of.versions.pick(caller, target)
         await self._check(caller, assets)
@@ -181,7 +179,7 @@ class Front:
             headers.append((b"nvcf-function-asset-ids", ",".join(inside.assets).encode()))
         until = what.until
         if inside.hold is not None:
-            until = asyncio.get_running_loop().time() + inside.hold
+            until = exchange.loop.time() + inside.hold
         length = b"%d" % len(inside.body)
         return what._replace(headers=headers, until=until, length=length)
 
