@@ -45,9 +45,9 @@ class _Flow(FlowControl):
         self._told = resumed
 
     def resume_reading(self) -> None:
-        if self.read_paused:
+        if self.read_paused:  # most of the time it is not, and this is asked at each event
             self._told()
-        super().resume_reading()
+            super().resume_reading()
 
 
 class Protocol(HttpToolsProtocol):

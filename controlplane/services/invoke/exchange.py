@@ -148,9 +148,10 @@ class Exchange:
             self._task.cancel()
 
     def _unwatch(self) -> None:
-        for watching in (self._timer, self._minder):
-            if watching is not None:
-                watching.cancel()
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._minder is not None:
+            self._minder.cancel()
 
     def end(self) -> None:
         """Nobody is watched any more, and nothing promised: what is held for that points back at
@@ -162,12 +163,14 @@ class Exchange:
 
     # The answer.
 
-    async def start(self, status: int, headers: Pairs) -> None:
-        self.started, self.status = True, status
-        await self._send({"type": "http.response.start", "status": status, "headers": headers})
+    # These hand on what `send` returns: to await it in coroutines of their own would cost more.
 
-    async def body(self, part: bytes, *, more: bool) -> None:
-        await self._send({"type": "http.response.body", "body": part, "more_body": more})
+    def start(self, status: int, headers: Pairs) -> Awaitable[None]:
+        self.started, self.status = True, status
+        return self._send({"type": "http.response.start", "status": status, "headers": headers})
+
+    def body(self, part: bytes, *, more: bool) -> Awaitable[None]:
+        return self._send({"type": "http.response.body", "body": part, "more_body": more})
 
     async def say(self, status: int, headers: Pairs, body: bytes = b"") -> None:
         """A whole answer."""

@@ -222,8 +222,6 @@ async def answer(plane: Plane, exchange: Exchange, what: Invocation, more: Pairs
             await _fail(plane, exchange, what, errors.ending(), more)
             raise
         plane.metrics.failed(version.function, version.version, CLIENT_GONE)
-    finally:
-        exchange.end()
 
 
 async def _fail(
