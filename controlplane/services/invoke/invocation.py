@@ -95,7 +95,7 @@ async def invoke(plane: Plane, exchange: Exchange, what: Invocation) -> None:
         if place is None:
             with meters.waiting.track_inprogress():
                 place = await _place(plane, exchange, what)
-        meters.running.inc()
+        meters.run(1)
         try:
             response = await _send(plane, exchange, what, place, body)
             await _relay(plane, exchange, what, response)
@@ -104,7 +104,7 @@ async def invoke(plane: Plane, exchange: Exchange, what: Invocation) -> None:
             # It is just going, or gone: nothing was sent, so another one may be asked.
             await asyncio.sleep(PAUSE_SECONDS)
         finally:
-            meters.running.dec()
+            meters.run(-1)
             plane.queue.give(place)
     raise errors.nobody_came()
 

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
-from controlplane.access import guard, scopes
+from controlplane.access import guard
 from controlplane.access.credentials import Caller
 from controlplane.access.guard import Knows
 from controlplane.http.app import Service
@@ -28,6 +29,7 @@ from controlplane.services.invoke.versions import Versions, limits
 from controlplane.services.invoke.wrapped import Wrapper, unwrap
 
 SCOPE = "invoke_function"
+_SCOPES = (SCOPE,)
 # Where this host's instances are, as its own cluster says.
 REGION = b"us-west-1"
 
@@ -124,8 +126,7 @@ class Front:
         scheme, _, bearer = said.decode("latin-1").partition(" ")
         known = bearer.strip() if scheme.lower() == "bearer" else ""
         caller = await self._of.credentials.caller(known)
-        if not scopes.allows(caller.kind, caller.scopes, (SCOPE,)):
-            raise errors.problem(403, guard.DENIED)
+        guard.check_scopes(caller, _SCOPES)
         guard.check_account(caller)
         return caller
 
@@ -142,10 +143,7 @@ class Front:
             raise errors.too_often()
         ours = [
             (b"nvcf-reqid", id_.encode()),
-            (b"nvcf-function-id", version.function.encode()),
-            (b"nvcf-function-version-id", version.version.encode()),
-            (b"nvcf-ncaid", caller.account.encode()),
-            (b"nvcf-invocation-region", REGION),
+            *_always(version.function, version.version, caller.account),
         ]
         if assets:
             ours.append((b"nvcf-function-asset-ids", ",".join(assets).encode()))
@@ -191,6 +189,17 @@ class Front:
         label = "direct" if target is not None else targets.label(scope["path"])
         self._of.metrics.count(scope["method"], label, status, seconds)
         access_log.note(scope, id_, status, seconds)
+
+
+@lru_cache(maxsize=1024)
+def _always(function: str, version: str, account: str) -> tuple[tuple[bytes, bytes], ...]:
+    """What a version is told with each request of an account."""
+    return (
+        (b"nvcf-function-id", function.encode()),
+        (b"nvcf-function-version-id", version.encode()),
+        (b"nvcf-ncaid", account.encode()),
+        (b"nvcf-invocation-region", REGION),
+    )
 
 
 def _target(scope: Any) -> str:
