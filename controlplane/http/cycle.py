@@ -164,9 +164,7 @@ class Cycle(RequestResponseCycle):
             raise RuntimeError("Response content shorter than Content-Length")
         self.response_complete = True
         self.message_event.set()
-        if self.keep_alive:
-            self._wire.flush()  # nothing comes that it could wait for
-        else:
+        if not self.keep_alive:
             self._wire.close()
         self.on_response()
 

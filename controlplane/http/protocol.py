@@ -21,6 +21,7 @@ from controlplane.http.cork import Corked
 from controlplane.http.cycle import Cycle, Line
 from controlplane.http.deadline import Deadline
 from controlplane.http.encoded import LINES
+from controlplane.http.loops import LOOP
 
 _HEADERS = (
     b"HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\n"
@@ -75,7 +76,7 @@ class Protocol(HttpToolsProtocol):
             "client": self.client,
             "scheme": self.scheme,
             "root_path": "",
-            "extensions": {LINES: self._wire.add_lines},
+            "extensions": {LINES: self._wire.add_lines, LOOP: self.loop},
         }
         self._message = Deadline(self.loop, self._overdue)
         self._pause = Deadline(self.loop, self.timeout_keep_alive_handler)

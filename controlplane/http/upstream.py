@@ -107,14 +107,12 @@ class Connection(asyncio.Protocol):
             self._transport.resume_reading()
         return data
 
-    async def _news(self) -> None:
+    def _news(self) -> asyncio.Future[None]:
+        """Something has come, or nothing comes any more. Raises Broken when that is so already."""
         if self.fault or not self.open:
             raise Broken(self.fault or "the connection ended")
         self._readable = self.loop.create_future()
-        try:
-            await self._readable
-        finally:
-            self._readable = None
+        return self._readable
 
     def _tell(self) -> None:
         if self._readable is not None and not self._readable.done():

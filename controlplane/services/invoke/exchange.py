@@ -21,13 +21,11 @@ Promise = Callable[[], Coroutine[Any, Any, None] | None]
 
 
 class Exchange:
-    """Used by one task: `receive` is only ever read in one place at a time."""
+    """Used by one task of a loop: `receive` is only ever read in one place at a time."""
 
-    def __init__(self, receive: Receive, send: Send) -> None:
-        self._receive, self._send = receive, send
-        # Python 3.11 asks the system for the process each time that it is asked for its loop.
-        self.loop = asyncio.get_running_loop()
-        self._task = asyncio.current_task(self.loop)
+    def __init__(self, receive: Receive, send: Send, loop: asyncio.AbstractEventLoop) -> None:
+        self._receive, self._send, self.loop = receive, send, loop
+        self._task = asyncio.current_task(loop)
         self._ahead: deque[bytes] = deque()
         self._more = True  # of the body is to come
         self._timer: asyncio.TimerHandle | None = None
@@ -47,7 +45,7 @@ class Exchange:
         """The whole body, when it is small; None when it is to be read with `parts`."""
         size = 0
         while self._more and size <= AHEAD_BYTES:
-            size += len(await self._next())
+            size += len(self._took(await self._receive()))
         if self._more or size > AHEAD_BYTES:
             return None
         return b"".join(self._ahead)
@@ -75,7 +73,9 @@ class Exchange:
 
     async def _next(self) -> bytes:
         """Read a part of the body ahead. Raises Gone."""
-        message = await self._receive()
+        return self._took(await self._receive())
+
+    def _took(self, message: Any) -> bytes:
         if message["type"] == "http.disconnect":
             self.gone = True
             raise Gone

@@ -15,6 +15,7 @@ from controlplane.access.credentials import Caller
 from controlplane.access.guard import Knows
 from controlplane.http.app import Service
 from controlplane.http.log import log
+from controlplane.http.loops import loop_of
 from controlplane.http.metrics import Metrics
 from controlplane.http.middleware import access_log
 from controlplane.http.middleware.request_id import new
@@ -77,7 +78,7 @@ class Front:
     async def _serve(self, scope: Any, target: Target | None, receive: Any, send: Any) -> None:
         began = time.perf_counter()
         wrapped = target is None and scope["path"].startswith(targets.PATHS[1])
-        exchange = Exchange(receive, Wrapper(send) if wrapped else send)
+        exchange = Exchange(receive, Wrapper(send) if wrapped else send, loop_of(scope))
         asked = requests.asked(scope, new())
         id_ = asked.id
         self._of.metrics.begin()

@@ -16,8 +16,9 @@ async def _nothing(*_: Any) -> Any:
 
 def test_an_exchange_that_ended_is_gone_without_a_search_for_garbage() -> None:
     async def play() -> weakref.ref[Exchange]:
-        exchange = Exchange(_nothing, _nothing)
-        until = asyncio.get_running_loop().time() + 60
+        loop = asyncio.get_running_loop()
+        exchange = Exchange(_nothing, _nothing, loop)
+        until = loop.time() + 60
         exchange.watch()
         exchange.hold(until, lambda: exchange.say(202, []))
         exchange.end()
