@@ -120,7 +120,8 @@ class Protocol(HttpToolsProtocol):
         if not self.url.startswith(b"/") and not _agree(self.url, self.headers):
             raise ValueError("the target is for another host than the Host header")
         # ASGI wants text: bytes that are none would fail where nobody can answer.
-        self.url.decode("ascii")
+        if not self.url.isascii():
+            raise ValueError("target")
         self._in_head = False
         if self.url.startswith(FILES):
             self._wait(FILE_SECONDS)

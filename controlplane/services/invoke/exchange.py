@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from typing import Any
 
+from controlplane.http.delays import Delay, Delays
 from controlplane.services.invoke.errors import Gone, Pairs, Refusal
 from controlplane.services.invoke.results import KEEP_SECONDS
 
@@ -21,14 +22,17 @@ Promise = Callable[[], Coroutine[Any, Any, None] | None]
 
 
 class Exchange:
-    """Used by one task of a loop: `receive` is only ever read in one place at a time."""
+    """Used by one task of a loop: `receive` is only ever read in one place at a time. `soon` delays
+    the watching of clients, of all exchanges of the loop."""
 
-    def __init__(self, receive: Receive, send: Send, loop: asyncio.AbstractEventLoop) -> None:
-        self._receive, self._send, self.loop = receive, send, loop
+    def __init__(
+        self, receive: Receive, send: Send, loop: asyncio.AbstractEventLoop, soon: Delays
+    ) -> None:
+        self._receive, self._send, self.loop, self._soon = receive, send, loop, soon
         self._task = asyncio.current_task(loop)
         self._ahead: deque[bytes] = deque()
         self._more = True  # of the body is to come
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: Delay | None = None
         self._minder: asyncio.Task[None] | None = None
         self._held: tuple[float, Promise] | None = None
         self._late: asyncio.TimerHandle | None = None
@@ -90,7 +94,7 @@ class Exchange:
     def watch(self) -> None:
         """From soon on, cancel this task when the client goes away."""
         if self._timer is None and self._minder is None and not self.detached:
-            self._timer = self.loop.call_later(SOON_SECONDS, self._mind)
+            self._timer = self._soon.begin(self.loop, self._mind)
 
     def _mind(self) -> None:
         self._timer = None

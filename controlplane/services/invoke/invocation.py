@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from prometheus_client import CollectorRegistry
 
 from aicr.errors import InvalidRequest, RateLimited
+from controlplane.http.delays import Delays
 from controlplane.http.log import log
 from controlplane.http.middleware.request_id import new
 from controlplane.http.upstream import Broken, Response, Unreached, Upstream
@@ -21,7 +22,7 @@ from controlplane.queue.protocol import Load, Place, Position
 from controlplane.queue.seats import Seats
 from controlplane.services.invoke import answers, errors, requests
 from controlplane.services.invoke.errors import Gone, Pairs, Refusal
-from controlplane.services.invoke.exchange import Exchange
+from controlplane.services.invoke.exchange import SOON_SECONDS, Exchange
 from controlplane.services.invoke.metrics import FunctionMetrics
 from controlplane.services.invoke.results import MAX_BYTES, Head, Results, State
 from controlplane.services.invoke.versions import Version
@@ -57,6 +58,7 @@ class Plane(NamedTuple):
     upstream: Upstream
     results: Results
     metrics: FunctionMetrics
+    soon: Delays
 
     async def position(self, request: str, account: str) -> Position | None:
         """Where a request of an account is; None when nobody knows it. Raises InvalidRequest when
@@ -79,7 +81,8 @@ class Plane(NamedTuple):
 
 def plane_of(queue: Seats, results: str, registry: CollectorRegistry) -> Plane:
     """The plane of one worker; `results` is the directory that it shares with others."""
-    plane = Plane(queue, Upstream(), Results(results, new()), FunctionMetrics(registry))
+    found, metrics = Results(results, new()), FunctionMetrics(registry)
+    plane = Plane(queue, Upstream(), found, metrics, Delays(SOON_SECONDS))
     queue.settled = plane.results.settled
     queue.offered = plane.metrics.instances
     return plane

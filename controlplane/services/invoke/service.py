@@ -78,7 +78,8 @@ class Front:
     async def _serve(self, scope: Any, target: Target | None, receive: Any, send: Any) -> None:
         began = time.perf_counter()
         wrapped = target is None and scope["path"].startswith(targets.PATHS[1])
-        exchange = Exchange(receive, Wrapper(send) if wrapped else send, loop_of(scope))
+        send = Wrapper(send) if wrapped else send
+        exchange = Exchange(receive, send, loop_of(scope), self._of.plane.soon)
         asked = requests.asked(scope, new())
         id_ = asked.id
         self._of.metrics.begin()
