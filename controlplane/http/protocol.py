@@ -50,6 +50,10 @@ class _Flow(FlowControl):
             self._told()
             super().resume_reading()
 
+    def end(self) -> None:
+        """Nobody is told any more, or kept in memory for it."""
+        self._told = _nothing
+
 
 class Protocol(HttpToolsProtocol):
     """What is raised in a callback of the parser ends in `send_400_response`.
@@ -58,6 +62,7 @@ class Protocol(HttpToolsProtocol):
     """
 
     cycle: Cycle
+    flow: _Flow
     _in_head = False
     _head = 0  # bytes of a message whose head is not complete
     _has_length = False
@@ -86,6 +91,7 @@ class Protocol(HttpToolsProtocol):
         self._message.end()
         self._pause.end()
         super().connection_lost(exc)
+        self.flow.end()
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
@@ -229,6 +235,10 @@ class Protocol(HttpToolsProtocol):
         """Somebody wants the next part of a body."""
         if self._message.is_set:
             self._wait(self._seconds)
+
+
+def _nothing() -> None:
+    """Nobody wants to know."""
 
 
 def _agree(url: bytes, headers: list[tuple[bytes, bytes]]) -> bool:
