@@ -32,10 +32,15 @@ async def require(req: Request, credentials: Knows, *any_of: str, namespace: str
     Raises Refused: 401, 403, or 404 for a token of a client that is not registered.
     """
     caller = await credentials.caller(bearer(req), namespace)
-    if not _allows(caller.kind, caller.scopes, any_of):
-        raise Refused(403, DENIED)
+    check_scopes(caller, any_of)
     check_account(caller)
     return caller
+
+
+def check_scopes(caller: Caller, any_of: tuple[str, ...]) -> None:
+    """Raises Refused 403 for a caller with none of these scopes."""
+    if not _allows(caller.kind, caller.scopes, any_of):
+        raise Refused(403, DENIED)
 
 
 def check_account(caller: Caller) -> None:

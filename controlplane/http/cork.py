@@ -24,6 +24,10 @@ class Corked:
         those of every answer costs more than the answer."""
         self._lines = lines
 
+    def is_closing(self) -> bool:
+        closing: bool = self._transport.is_closing()
+        return closing
+
     def write(self, data: bytes) -> None:
         if self._lines:
             status, end, rest = data.partition(b"\r\n")

@@ -1,6 +1,7 @@
 """HTTP/1.x on a connection: uvicorn's, with what it lets through refused.
 
-A message that cannot be trusted gets one 400 with a JSON body, and the connection closes.
+A message that cannot be trusted gets one 400 with a JSON body, and the connection closes. What
+uvicorn does for each message that is the same for all of a connection is done once for it.
 """
 
 from __future__ import annotations
@@ -8,15 +9,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import unquote
 from uuid import uuid4
 
 import httptools
-from uvicorn.protocols.http.flow_control import FlowControl
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from controlplane.http import problems
 from controlplane.http.cork import Corked
+from controlplane.http.cycle import Cycle, Line
+from controlplane.http.deadline import Deadline
 from controlplane.http.encoded import LINES
+from controlplane.http.loops import LOOP
 
 _HEADERS = (
     b"HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\n"
@@ -41,29 +46,52 @@ class _Flow(FlowControl):
         self._told = resumed
 
     def resume_reading(self) -> None:
-        if self.read_paused:
+        if self.read_paused:  # most of the time it is not, and this is asked at each event
             self._told()
-        super().resume_reading()
+            super().resume_reading()
+
+    def end(self) -> None:
+        """Nobody is told any more, or kept in memory for it."""
+        self._told = _nothing
 
 
 class Protocol(HttpToolsProtocol):
-    """What is raised in a callback of the parser ends in `send_400_response`."""
+    """What is raised in a callback of the parser ends in `send_400_response`.
 
+    Of what uvicorn can be told, limits of concurrency and a path of the root are not looked at.
+    """
+
+    cycle: Cycle
+    flow: _Flow
     _in_head = False
     _head = 0  # bytes of a message whose head is not complete
-    _deadline: asyncio.TimerHandle | None = None
+    _has_length = False
     _seconds: float = MESSAGE_SECONDS
 
     def connection_made(self, transport: Any) -> None:
-        corked = Corked(transport, self.loop)
-        self._extensions = {LINES: corked.add_lines}
-        super().connection_made(corked)  # type: ignore[arg-type]
+        self._wire = Corked(transport, self.loop)
+        super().connection_made(self._wire)  # type: ignore[arg-type]
         self.flow = _Flow(self.transport, self._resumed)
+        self._line = Line(self._wire, self.flow, self.server_state, self.logger)
+        self._of_all = {
+            "type": "http",
+            "asgi": {"version": self.asgi_version, "spec_version": "2.3"},
+            "http_version": "1.1",
+            "server": self.server,
+            "client": self.client,
+            "scheme": self.scheme,
+            "root_path": "",
+            "extensions": {LINES: self._wire.add_lines, LOOP: self.loop},
+        }
+        self._message = Deadline(self.loop, self._overdue)
+        self._pause = Deadline(self.loop, self.timeout_keep_alive_handler)
         self._wait()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._arrived()
+        self._message.end()
+        self._pause.end()
         super().connection_lost(exc)
+        self.flow.end()
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
@@ -72,35 +100,110 @@ class Protocol(HttpToolsProtocol):
             self.send_400_response("the head of the request is too large")
 
     def on_message_begin(self) -> None:
-        super().on_message_begin()
-        self.scope["extensions"] = self._extensions  # type: ignore[typeddict-item]
+        self.url = b""
+        self.headers = []
+        self.expect_100_continue = self._has_length = False
         self._in_head = True
         self._wait()
 
-    def on_message_complete(self) -> None:
-        self._arrived()
-        super().on_message_complete()
+    def on_header(self, name: bytes, value: bytes) -> None:
+        name = name.lower()
+        self.headers.append((name, value))
+        if name == b"content-length":
+            self._has_length = True
+        elif name == b"expect" and value.lower() == b"100-continue":
+            self.expect_100_continue = True
 
     def on_headers_complete(self) -> None:
         # The parser stops at an upgrade, and what follows would be read as another request.
         if self.parser.should_upgrade():
             raise ValueError("upgrade")
+        version = self.parser.get_http_version()
         # A line without a version is HTTP/0.9, for which ASGI has no words (Falcon would fail).
-        if self.parser.get_http_version() not in ("1.0", "1.1"):
+        if version not in ("1.0", "1.1"):
             raise ValueError("HTTP version")
         # Only the absolute form says a host twice, and a proxy may believe either.
         if not self.url.startswith(b"/") and not _agree(self.url, self.headers):
             raise ValueError("the target is for another host than the Host header")
         # ASGI wants text: bytes that are none would fail where nobody can answer.
-        self.url.decode("ascii")
+        if not self.url.isascii():
+            raise ValueError("target")
         self._in_head = False
         if self.url.startswith(FILES):
             self._wait(FILE_SECONDS)
-        super().on_headers_complete()
+        self._begin(version)
         # Falcon waits for the first event before it looks at anything; a body that is too large
         # is to be refused before any of it has come, so the first event is an empty part.
-        if any(name == b"content-length" for name, _ in self.headers):
+        if self._has_length:
             self.cycle.message_event.set()
+
+    def _begin(self, version: str) -> None:
+        """There is a request: it is answered now, or after those before it."""
+        before: Cycle | None = self.cycle
+        self.cycle = cycle = Cycle(
+            self._scope(version),
+            self._line,
+            self.on_response_complete,
+            keep_alive=version != "1.0" and self.parser.should_keep_alive(),
+            expect_100_continue=self.expect_100_continue,
+        )
+        if before is None or before.response_complete:
+            self._answer(cycle)
+        else:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((cycle, self.app))
+
+    def _scope(self, version: str) -> dict[str, Any]:
+        url = httptools.parse_url(self.url)
+        raw = url.path
+        path = raw.decode("ascii")
+        scope = {
+            **self._of_all,
+            "headers": self.headers,
+            "state": self.app_state.copy(),
+            "method": self.parser.get_method().decode("ascii"),
+            "path": unquote(path) if "%" in path else path,
+            "raw_path": raw,
+            "query_string": url.query or b"",
+        }
+        if version != "1.1":
+            scope["http_version"] = version
+        return scope
+
+    def _answer(self, cycle: Cycle) -> None:
+        task = self.loop.create_task(cycle.run_asgi(self.app))
+        task.add_done_callback(self.tasks.discard)
+        self.tasks.add(task)
+
+    def on_body(self, body: bytes) -> None:
+        cycle = self.cycle
+        if cycle.response_complete:
+            return
+        cycle.body += body
+        if len(cycle.body) > HIGH_WATER_LIMIT:
+            self.flow.pause_reading()
+        cycle.message_event.set()
+
+    def on_message_complete(self) -> None:
+        self._message.clear()
+        cycle = self.cycle
+        if not cycle.response_complete:
+            cycle.more_body = False
+            cycle.message_event.set()
+
+    def on_response_complete(self) -> None:
+        self.server_state.total_requests += 1
+        if self._wire.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            cycle, _ = self.pipeline.pop()
+            self._answer(cycle)  # type: ignore[arg-type]
+        else:
+            self._pause.set(self.timeout_keep_alive)
+
+    def _unset_keepalive_if_required(self) -> None:
+        self._pause.clear()
 
     def send_400_response(self, msg: str) -> None:
         if not self._is_answering():
@@ -119,9 +222,8 @@ class Protocol(HttpToolsProtocol):
         return self._in_head or bool(cycle.response_started)
 
     def _wait(self, seconds: float = 0) -> None:
-        self._arrived()
         self._seconds = seconds or MESSAGE_SECONDS
-        self._deadline = self.loop.call_later(self._seconds, self._overdue)
+        self._message.set(self._seconds)
 
     def _overdue(self) -> None:
         if self.flow.read_paused:
@@ -131,13 +233,12 @@ class Protocol(HttpToolsProtocol):
 
     def _resumed(self) -> None:
         """Somebody wants the next part of a body."""
-        if self._deadline is not None:
+        if self._message.is_set:
             self._wait(self._seconds)
 
-    def _arrived(self) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
-            self._deadline = None
+
+def _nothing() -> None:
+    """Nobody wants to know."""
 
 
 def _agree(url: bytes, headers: list[tuple[bytes, bytes]]) -> bool:

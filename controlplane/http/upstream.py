@@ -41,7 +41,8 @@ class Connection(asyncio.Protocol):
 
     def __init__(self, endpoint: str) -> None:
         self.endpoint = endpoint
-        self._loop = asyncio.get_running_loop()
+        self.host = b"host: %b\r\n" % endpoint.encode("ascii")
+        self.loop = asyncio.get_running_loop()
         self._parser = httptools.HttpResponseParser(self)
         self._transport: asyncio.Transport | None = None
         self._writable: asyncio.Future[None] | None = None
@@ -58,7 +59,7 @@ class Connection(asyncio.Protocol):
         self._readable: asyncio.Future[None] | None = None
         self.status = 0
         self.headers: Pairs = []
-        self.parts: deque[bytes] = deque()
+        self.parts: list[bytes] = []
         self._size = 0
         self.complete = False
         self.lasts = False  # may be used again
@@ -78,7 +79,7 @@ class Connection(asyncio.Protocol):
     async def drained(self) -> None:
         """Wait until there is room for more. Raises Broken."""
         if self._paused and self.open:
-            self._writable = self._loop.create_future()
+            self._writable = self.loop.create_future()
             await self._writable
         if not self.open:
             raise Broken(self.fault or "the connection ended")
@@ -106,14 +107,12 @@ class Connection(asyncio.Protocol):
             self._transport.resume_reading()
         return data
 
-    async def _news(self) -> None:
+    def _news(self) -> asyncio.Future[None]:
+        """Something has come, or nothing comes any more. Raises Broken when that is so already."""
         if self.fault or not self.open:
             raise Broken(self.fault or "the connection ended")
-        self._readable = self._loop.create_future()
-        try:
-            await self._readable
-        finally:
-            self._readable = None
+        self._readable = self.loop.create_future()
+        return self._readable
 
     def _tell(self) -> None:
         if self._readable is not None and not self._readable.done():
@@ -267,19 +266,18 @@ class Upstream:
     ) -> Response:
         """The answer, as soon as its head is there. A body that is not bytes goes out in chunks,
         unless there is a content-length. Raises Broken."""
-        endpoint = connection.endpoint
         connection.begin(method)
         sending = None
         try:
             if isinstance(body, bytes):
                 if body or method in _WITH_LENGTH:
                     headers = [*headers, (b"content-length", b"%d" % len(body))]
-                connection.write(_head(method, endpoint, target, headers) + body)
+                connection.write(_head(connection, method, target, headers, body))
             else:
                 chunked = not any(name == b"content-length" for name, _ in headers)
                 if chunked:
                     headers = [*headers, (b"transfer-encoding", b"chunked")]
-                connection.write(_head(method, endpoint, target, headers))
+                connection.write(_head(connection, method, target, headers))
                 sending = asyncio.create_task(_send(connection, body, chunked=chunked))
             await connection.head()
         except BaseException:
@@ -307,10 +305,9 @@ class Upstream:
     def _ready(self, endpoint: str) -> Connection | None:
         """A connection that can be used again: the one that was used last."""
         kept = self._kept.get(endpoint)
-        now = asyncio.get_running_loop().time()
         while kept:
             connection, since = kept.pop()
-            if connection.open and now - since < IDLE_SECONDS:
+            if connection.open and connection.loop.time() - since < IDLE_SECONDS:
                 return connection
             connection.end()
         return None
@@ -318,8 +315,10 @@ class Upstream:
     def keep(self, connection: Connection) -> None:
         """A connection whose answer was read whole."""
         connection.rest()
-        loop = asyncio.get_running_loop()
-        self._kept.setdefault(connection.endpoint, deque()).append((connection, loop.time()))
+        loop, kept = connection.loop, self._kept.get(connection.endpoint)
+        if kept is None:
+            kept = self._kept[connection.endpoint] = deque()
+        kept.append((connection, loop.time()))
         if self._sweeper is None:
             self._sweeper = loop.call_later(IDLE_SECONDS, self._sweep)
 
@@ -344,13 +343,15 @@ class Upstream:
             self._sweeper = None
 
 
-def _head(method: str, endpoint: str, target: str, headers: Pairs) -> bytes:
-    lines = [b"%b %b HTTP/1.1\r\nhost: %b\r\n" % (
-        method.encode("ascii"), target.encode("ascii"), endpoint.encode("ascii")
-    )]  # fmt: skip
-    lines += [b"%b: %b\r\n" % pair for pair in headers]
-    lines.append(b"\r\n")
-    return b"".join(lines)
+def _head(
+    connection: Connection, method: str, target: str, headers: Pairs, body: bytes = b""
+) -> bytes:
+    """A request as it goes over the wire, up to its body or with it."""
+    words = [f"{method} {target} HTTP/1.1\r\n".encode("ascii"), connection.host]
+    for name, value in headers:
+        words += (name, b": ", value, b"\r\n")
+    words += (b"\r\n", body)
+    return b"".join(words)
 
 
 async def _send(connection: Connection, body: AsyncIterator[bytes], *, chunked: bool) -> None:

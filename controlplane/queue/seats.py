@@ -146,7 +146,8 @@ class Seats:
         seats = self._idle.get(door)
         if not seats:
             return None
-        place = seats.popleft()._replace(request=request)
+        _, instance, endpoint, _, seat = seats.popleft()
+        place = Place(request, instance, endpoint, door, seat)
         self._spare[door] = min(self._spare[door], len(seats))
         self._used[place.seat] = place
         return place
@@ -211,8 +212,11 @@ class Seats:
         if place.door in self._crowds or place.instance in self._withdrawn:
             self._client.tell("give", seats=[place.seat])
             return
-        self._idle.setdefault(place.door, deque()).append(place)
-        self._spare.setdefault(place.door, 0)
+        idle = self._idle.get(place.door)
+        if idle is None:
+            idle = self._idle[place.door] = deque()
+            self._spare[place.door] = 0
+        idle.append(place)
 
     def _return(self, place: Place) -> None:
         """Give a place back at once."""

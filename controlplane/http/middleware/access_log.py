@@ -40,8 +40,13 @@ def note(scope: Any, request_id: str, status: int, seconds: float) -> None:
 
 def _now() -> str:
     """The time in milliseconds, RFC 3339."""
-    now = time.time()
-    return f"{_second(int(now))}.{int(now % 1 * 1000):03d}+00:00"
+    return _moment(int(1000 * time.time()))
+
+
+@lru_cache(maxsize=2)  # of busy workers, several requests end in each
+def _moment(milliseconds: int) -> str:
+    seconds, rest = divmod(milliseconds, 1000)
+    return f"{_second(seconds)}.{rest:03d}+00:00"
 
 
 @lru_cache(maxsize=2)

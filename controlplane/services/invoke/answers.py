@@ -23,9 +23,9 @@ def marks(request: str, status: int) -> Pairs:
 
 def marked(headers: Pairs, request: str, status: int) -> Pairs:
     """The headers of a function's answer and ours: what the function says of the state stays."""
-    names = {name for name, _ in headers}
+    named = dict(headers)
     return headers + [
-        pair for pair in marks(request, status) if pair[0] == EXPOSE or pair[0] not in names
+        pair for pair in marks(request, status) if pair[0] == EXPOSE or pair[0] not in named
     ]
 
 

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from typing import Any
 
+from controlplane.http.delays import Delay, Delays
 from controlplane.services.invoke.errors import Gone, Pairs, Refusal
 from controlplane.services.invoke.results import KEEP_SECONDS
 
@@ -21,15 +22,17 @@ Promise = Callable[[], Coroutine[Any, Any, None] | None]
 
 
 class Exchange:
-    """Used by one task: `receive` is only ever read in one place at a time."""
+    """Used by one task of a loop: `receive` is only ever read in one place at a time. `soon` delays
+    the watching of clients, of all exchanges of the loop."""
 
-    def __init__(self, receive: Receive, send: Send) -> None:
-        self._receive, self._send = receive, send
-        self._loop = asyncio.get_running_loop()
-        self._task = asyncio.current_task()
+    def __init__(
+        self, receive: Receive, send: Send, loop: asyncio.AbstractEventLoop, soon: Delays
+    ) -> None:
+        self._receive, self._send, self.loop, self._soon = receive, send, loop, soon
+        self._task = asyncio.current_task(loop)
         self._ahead: deque[bytes] = deque()
         self._more = True  # of the body is to come
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: Delay | None = None
         self._minder: asyncio.Task[None] | None = None
         self._held: tuple[float, Promise] | None = None
         self._late: asyncio.TimerHandle | None = None
@@ -46,7 +49,7 @@ class Exchange:
         """The whole body, when it is small; None when it is to be read with `parts`."""
         size = 0
         while self._more and size <= AHEAD_BYTES:
-            size += len(await self._next())
+            size += len(self._took(await self._receive()))
         if self._more or size > AHEAD_BYTES:
             return None
         return b"".join(self._ahead)
@@ -74,7 +77,9 @@ class Exchange:
 
     async def _next(self) -> bytes:
         """Read a part of the body ahead. Raises Gone."""
-        message = await self._receive()
+        return self._took(await self._receive())
+
+    def _took(self, message: Any) -> bytes:
         if message["type"] == "http.disconnect":
             self.gone = True
             raise Gone
@@ -89,11 +94,11 @@ class Exchange:
     def watch(self) -> None:
         """From soon on, cancel this task when the client goes away."""
         if self._timer is None and self._minder is None and not self.detached:
-            self._timer = self._loop.call_later(SOON_SECONDS, self._mind)
+            self._timer = self._soon.begin(self.loop, self._mind)
 
     def _mind(self) -> None:
         self._timer = None
-        self._minder = self._loop.create_task(self._until_gone())
+        self._minder = self.loop.create_task(self._until_gone())
         self._be_late()
 
     async def _until_gone(self) -> None:
@@ -128,7 +133,7 @@ class Exchange:
     def _be_late(self) -> None:
         """Most answers come before anybody minds: a timer for each of them would cost."""
         if self._held is not None and self._late is None:
-            self._late = self._loop.call_at(self._held[0], self._promise, self._held[1])
+            self._late = self.loop.call_at(self._held[0], self._promise, self._held[1])
 
     def _promise(self, promise: Promise) -> None:
         if self.started or self.gone:
@@ -137,8 +142,8 @@ class Exchange:
         if said is not None:
             self.detached = True
             self._unwatch()
-            self._said = self._loop.create_task(said)
-            self._late = self._loop.call_later(KEEP_SECONDS, self._give_up)
+            self._said = self.loop.create_task(said)
+            self._late = self.loop.call_later(KEEP_SECONDS, self._give_up)
 
     def _give_up(self) -> None:
         """What does not answer as long as it can be polled holds its place no longer."""
@@ -147,9 +152,10 @@ class Exchange:
             self._task.cancel()
 
     def _unwatch(self) -> None:
-        for watching in (self._timer, self._minder):
-            if watching is not None:
-                watching.cancel()
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._minder is not None:
+            self._minder.cancel()
 
     def end(self) -> None:
         """Nobody is watched any more, and nothing promised: what is held for that points back at
@@ -161,12 +167,14 @@ class Exchange:
 
     # The answer.
 
-    async def start(self, status: int, headers: Pairs) -> None:
-        self.started, self.status = True, status
-        await self._send({"type": "http.response.start", "status": status, "headers": headers})
+    # These hand on what `send` returns: to await it in coroutines of their own would cost more.
 
-    async def body(self, part: bytes, *, more: bool) -> None:
-        await self._send({"type": "http.response.body", "body": part, "more_body": more})
+    def start(self, status: int, headers: Pairs) -> Awaitable[None]:
+        self.started, self.status = True, status
+        return self._send({"type": "http.response.start", "status": status, "headers": headers})
+
+    def body(self, part: bytes, *, more: bool) -> Awaitable[None]:
+        return self._send({"type": "http.response.body", "body": part, "more_body": more})
 
     async def say(self, status: int, headers: Pairs, body: bytes = b"") -> None:
         """A whole answer."""

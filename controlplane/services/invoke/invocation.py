@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from prometheus_client import CollectorRegistry
 
 from aicr.errors import InvalidRequest, RateLimited
+from controlplane.http.delays import Delays
 from controlplane.http.log import log
 from controlplane.http.middleware.request_id import new
 from controlplane.http.upstream import Broken, Response, Unreached, Upstream
@@ -22,7 +23,7 @@ from controlplane.queue.seats import Seats
 from controlplane.services.invoke import answers, archives, errors, requests
 from controlplane.services.invoke.archives import Archives
 from controlplane.services.invoke.errors import Gone, Pairs, Refusal
-from controlplane.services.invoke.exchange import Exchange
+from controlplane.services.invoke.exchange import SOON_SECONDS, Exchange
 from controlplane.services.invoke.metrics import FunctionMetrics
 from controlplane.services.invoke.results import MAX_BYTES, Head, Results, State
 from controlplane.services.invoke.versions import Version
@@ -69,6 +70,7 @@ class Plane(NamedTuple):
     results: Results
     archives: Archives
     metrics: FunctionMetrics
+    soon: Delays
 
     async def position(self, request: str, account: str) -> Position | None:
         """Where a request of an account is; None when nobody knows it. Raises InvalidRequest when
@@ -92,7 +94,8 @@ class Plane(NamedTuple):
 def plane_of(queue: Seats, results: str, vault: Vault, registry: CollectorRegistry) -> Plane:
     """The plane of one worker; `results` is the directory that it shares with others."""
     archives, metrics = Archives(results, vault), FunctionMetrics(registry)
-    plane = Plane(queue, Upstream(), Results(results, new()), archives, metrics)
+    found, soon = Results(results, new()), Delays(SOON_SECONDS)
+    plane = Plane(queue, Upstream(), found, archives, metrics, soon)
     queue.settled = plane.results.settled
     queue.offered = plane.metrics.instances
     return plane
@@ -102,13 +105,13 @@ async def invoke(plane: Plane, exchange: Exchange, what: Invocation) -> None:
     """Answer. Raises Refusal for what was not answered at all, and Gone."""
     body = await exchange.small()
     meters = plane.metrics.of(what.version.function, what.version.version)
-    loop = asyncio.get_running_loop()
+    loop = exchange.loop
     while loop.time() < what.until + GRACE_SECONDS:
         place = plane.queue.ready(what.version.door, what.id)
         if place is None:
             with meters.waiting.track_inprogress():
                 place = await _place(plane, exchange, what)
-        meters.running.inc()
+        meters.run(1)
         try:
             response = await _send(plane, exchange, what, place, body)
             await _relay(plane, exchange, what, response)
@@ -117,7 +120,7 @@ async def invoke(plane: Plane, exchange: Exchange, what: Invocation) -> None:
             # It is just going, or gone: nothing was sent, so another one may be asked.
             await asyncio.sleep(PAUSE_SECONDS)
         finally:
-            meters.running.dec()
+            meters.run(-1)
             plane.queue.give(place)
     raise errors.nobody_came()
 
@@ -265,8 +268,6 @@ async def answer(plane: Plane, exchange: Exchange, what: Invocation, more: Pairs
             await _fail(plane, exchange, what, errors.ending(), more)
             raise
         plane.metrics.failed(version.function, version.version, CLIENT_GONE)
-    finally:
-        exchange.end()
 
 
 async def _fail(

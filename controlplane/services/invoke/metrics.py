@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import NamedTuple
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from controlplane.http.metrics import counting, observing
 
 # Seconds. Functions take from a millisecond to an hour.
 _BUCKETS = (
@@ -15,11 +18,11 @@ _NAMES = ("function_id", "function_version_id")
 
 
 class Meters(NamedTuple):
-    """Those of one version."""
+    """Those of one version: `run` counts what is being answered, `observe` how long it took."""
 
     waiting: Gauge
-    running: Gauge
-    seconds: Histogram
+    run: Callable[[float], None]
+    observe: Callable[[float], None]
 
 
 class FunctionMetrics:
@@ -74,16 +77,16 @@ class FunctionMetrics:
         labels = function, version
         return Meters(
             self._waiting.labels(*labels),
-            self._running.labels(*labels),
-            self._seconds.labels(*labels),
+            counting(self._running.labels(*labels)),
+            observing(self._seconds.labels(*labels)),
         )
 
-    def _of_status(self, function: str, version: str, status: int) -> Counter:
-        return self._requests.labels(function, version, str(status))
+    def _of_status(self, function: str, version: str, status: int) -> Callable[[float], None]:
+        return counting(self._requests.labels(function, version, str(status)))
 
     def answered(self, function: str, version: str, status: int, seconds: float) -> None:
-        self._answered(function, version, status).inc()
-        self.of(function, version).seconds.observe(seconds)
+        self._answered(function, version, status)(1)
+        self.of(function, version).observe(seconds)
 
     def failed(self, function: str, version: str, status: int) -> None:
         self._errors.labels(function, version, str(status)).inc()

@@ -5,17 +5,18 @@ whom is it for → who asks → what may be invoked → the invocation, or the p
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from controlplane import region
-from controlplane.access import guard, scopes
+from controlplane.access import guard
 from controlplane.access.credentials import Caller
 from controlplane.access.guard import Knows
 from controlplane.http.app import Service
 from controlplane.http.log import log
+from controlplane.http.loops import loop_of
 from controlplane.http.metrics import Metrics
 from controlplane.http.middleware import access_log
 from controlplane.http.middleware.request_id import new
@@ -32,6 +33,7 @@ from controlplane.services.invoke.versions import Versions, limits
 from controlplane.services.invoke.wrapped import Wrapper, unwrap
 
 SCOPE = "invoke_function"
+_SCOPES = (SCOPE,)
 REGION = region.REGION.encode()
 
 # Which of these assets an account does not have.
@@ -79,7 +81,8 @@ class Front:
     async def _serve(self, scope: Any, target: Target | None, receive: Any, send: Any) -> None:
         began = time.perf_counter()
         wrapped = target is None and scope["path"].startswith(targets.PATHS[1])
-        exchange = Exchange(receive, Wrapper(send) if wrapped else send)
+        send = Wrapper(send) if wrapped else send
+        exchange = Exchange(receive, send, loop_of(scope), self._of.plane.soon)
         asked = requests.asked(scope, new())
         id_ = asked.id
         self._of.metrics.begin()
@@ -115,7 +118,7 @@ class Front:
             results = self._of.plane.results
             await polls.poll(results, exchange, call.request, caller.account, hold)
             return
-        what = await self._what(scope, call, hold, caller, asked)
+        what = await self._what(scope, call, exchange.loop.time() + hold, caller, asked)
         if call.wrapped:
             what = await self._unwrapped(exchange, caller, what)
         if self._of.large and call.by_path:
@@ -130,17 +133,15 @@ class Front:
         scheme, _, bearer = said.decode("latin-1").partition(" ")
         known = bearer.strip() if scheme.lower() == "bearer" else ""
         caller = await self._of.credentials.caller(known)
-        if not scopes.allows(caller.kind, caller.scopes, (SCOPE,)):
-            raise errors.problem(403, guard.DENIED)
+        guard.check_scopes(caller, _SCOPES)
         guard.check_account(caller)
         return caller
 
     async def _what(
-        self, scope: Any, call: targets.Call, hold: float, caller: Caller, asked: Asked
+        self, scope: Any, call: targets.Call, until: float, caller: Caller, asked: Asked
     ) -> Invocation:
         """The invocation that is asked for. Raises Refusal."""
-        until, id_ = asyncio.get_running_loop().time() + hold, asked.id
-        target = call.target or Target("")
+        id_, target = asked.id, call.target or Target("")
         assets = requests.assets(asked) if call.by_path else []
         version = await self._of.versions.pick(caller, target)
         await self._check(caller, assets)
@@ -149,10 +150,7 @@ class Front:
             raise errors.too_often()
         ours = [
             (b"nvcf-reqid", id_.encode()),
-            (b"nvcf-function-id", version.function.encode()),
-            (b"nvcf-function-version-id", version.version.encode()),
-            (b"nvcf-ncaid", caller.account.encode()),
-            (b"nvcf-invocation-region", REGION),
+            *_always(version.function, version.version, caller.account),
         ]
         if assets:
             ours.append((b"nvcf-function-asset-ids", ",".join(assets).encode()))
@@ -186,7 +184,7 @@ class Front:
             headers.append((b"nvcf-function-asset-ids", ",".join(inside.assets).encode()))
         until = what.until
         if inside.hold is not None:
-            until = asyncio.get_running_loop().time() + inside.hold
+            until = exchange.loop.time() + inside.hold
         length = b"%d" % len(inside.body)
         return what._replace(headers=headers, until=until, length=length)
 
@@ -198,6 +196,17 @@ class Front:
         label = "direct" if target is not None else targets.label(scope["path"])
         self._of.metrics.count(scope["method"], label, status, seconds)
         access_log.note(scope, id_, status, seconds)
+
+
+@lru_cache(maxsize=1024)
+def _always(function: str, version: str, account: str) -> tuple[tuple[bytes, bytes], ...]:
+    """What a version is told with each request of an account."""
+    return (
+        (b"nvcf-function-id", function.encode()),
+        (b"nvcf-function-version-id", version.encode()),
+        (b"nvcf-ncaid", account.encode()),
+        (b"nvcf-invocation-region", REGION),
+    )
 
 
 def _target(scope: Any) -> str:

@@ -10,6 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client import CollectorRegistry, Gauge, Histogram
+
+from controlplane.http.metrics import counting, observing
 
 NAMES = {
     "aicr_http_requests_total": "counter",
@@ -127,3 +130,29 @@ def test_what_processes_share_is_what_all_of_them_counted(tmp_path: Path) -> Non
     assert float(found[f"aicr_http_request_duration_seconds_sum{{{labels}}}"]) == pytest.approx(0.1)
     # "livesum": the child's file is that of a process that is not marked dead.
     assert found["aicr_http_requests_in_flight"] == "2.0"
+
+
+@pytest.mark.parametrize("amount", [0.0, 0.1, 0.100001, 1.0, 7.5, 1000.0])
+def test_what_is_observed_falls_into_the_bucket_of_the_library(amount: float) -> None:
+    ours, theirs = (
+        Histogram("some_seconds", "Some.", buckets=(0.1, 1, 7.5), registry=CollectorRegistry())
+        for _ in range(2)
+    )
+    observing(ours)(amount)
+    theirs.observe(amount)
+
+    def said(histogram: Histogram) -> list[tuple[object, ...]]:
+        samples = [s for family in histogram.collect() for s in family.samples]
+        return [(s.name, s.labels, s.value) for s in samples if not s.name.endswith("_created")]
+
+    assert said(ours) == said(theirs)
+
+
+def test_what_is_counted_is_what_the_library_counts() -> None:
+    registry = CollectorRegistry()
+    gauge = Gauge("some", "Some.", ("of",), registry=registry)
+    count = counting(gauge.labels("a"))
+    count(1)
+    count(1)
+    count(-1)
+    assert registry.get_sample_value("some", {"of": "a"}) == 1

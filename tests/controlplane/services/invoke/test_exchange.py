@@ -7,7 +7,8 @@ import gc
 import weakref
 from typing import Any
 
-from controlplane.services.invoke.exchange import Exchange
+from controlplane.http.delays import Delays
+from controlplane.services.invoke.exchange import SOON_SECONDS, Exchange
 
 
 async def _nothing(*_: Any) -> Any:
@@ -16,8 +17,9 @@ async def _nothing(*_: Any) -> Any:
 
 def test_an_exchange_that_ended_is_gone_without_a_search_for_garbage() -> None:
     async def play() -> weakref.ref[Exchange]:
-        exchange = Exchange(_nothing, _nothing)
-        until = asyncio.get_running_loop().time() + 60
+        loop = asyncio.get_running_loop()
+        exchange = Exchange(_nothing, _nothing, loop, Delays(SOON_SECONDS))
+        until = loop.time() + 60
         exchange.watch()
         exchange.hold(until, lambda: exchange.say(202, []))
         exchange.end()
