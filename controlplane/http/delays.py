@@ -25,8 +25,8 @@ class Delays:
     """Delays of one length, on one loop at a time: they end in the order in which they begin, so
     one timer serves all of them.
 
-    A timer of the loop is put into a heap, taken out of it, closed, and in the next turn freed: one
-    for each invocation was a twentieth of what a worker did.
+    A timer of the loop is put into a heap, taken out of it, closed, and in the next turn freed: for
+    each invocation that is more than looking at a clock.
     """
 
     def __init__(self, seconds: float) -> None:

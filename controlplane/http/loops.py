@@ -11,6 +11,6 @@ LOOP = "aicr.loop"
 
 def loop_of(scope: Any) -> asyncio.AbstractEventLoop:
     """The loop of an ASGI scope. Python 3.11 asks the system which process it is in each time that
-    it is asked for its loop, a fiftieth of an invocation; a server that says it saves that."""
+    it is asked for its loop, several times in an invocation; a server that says it saves that."""
     found: asyncio.AbstractEventLoop | None = scope.get("extensions", {}).get(LOOP)
     return asyncio.get_running_loop() if found is None else found
