@@ -130,7 +130,8 @@ def _check_queue(settings: Settings) -> None:
 def nats_of(settings: Settings) -> Nats:
     """Where JetStream is: by default, where its server listens that is given no settings."""
     servers = settings.nats or ("nats://127.0.0.1:4222",)
-    return Nats(servers, settings.nats_credentials, settings.nats_replicas)
+    credentials = settings.nats_credentials and os.path.abspath(settings.nats_credentials)
+    return Nats(servers, credentials, settings.nats_replicas)
 
 
 def queue_of(settings: Settings) -> Seats:

@@ -95,10 +95,21 @@ _NATS_SCHEMES = ("nats", "tls")
 
 def _servers(text: str) -> tuple[str, ...]:
     found = _words(text)
-    wrong = next((word for word in found if urlsplit(word).scheme not in _NATS_SCHEMES), None)
-    if wrong is not None or not found:
-        raise ValueError("write URLs, as nats://HOST:4222 or tls://HOST:4222, with ',' between")
+    if not found or not all(_is_server(word) for word in found):
+        raise ValueError(
+            "write URLs, as nats://HOST:4222 or tls://HOST:4222, with ',' between; what is not a"
+            " letter or digit in a name or password, as %23 for #"
+        )
     return found
+
+
+def _is_server(word: str) -> bool:
+    url = urlsplit(word)
+    try:
+        whole = bool(url.hostname) and url.port != 0
+    except ValueError:
+        return False
+    return whole and url.scheme in _NATS_SCHEMES and not (url.path or url.query or url.fragment)
 
 
 def _host(text: str) -> str:

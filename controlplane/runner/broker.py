@@ -183,7 +183,7 @@ class Broker:
 
     def _count_up(self, number: int) -> None:
         _, answer = self._rounds.pop(number, (None, None))
-        if answer is not None:
+        if answer is not None and not answer.done():  # else whoever asked is gone
             answer.set_result(self._doors.loads())
 
     def _settled(self, _peer: Ear, message: Json) -> None:

@@ -23,8 +23,8 @@ from controlplane.runner.shim import COOKIE, put
 LOGS_KEPT = 100
 RUN, INSTANCES, LOGS = "run", "run/instances", "logs"
 SOCKET, RUNNER_LOCK, SERVER_LOCK = "run/runner.sock", "run/runner.lock", "run/server.lock"
-# What runners of this home are called elsewhere, one after the other.
-IDENTITY = "run/identity"
+# What runners of this home are called elsewhere, one after the other; in RUN.
+IDENTITY = "identity"
 # Marks in the directory of an instance.
 STOPPING, WAS_WELL = "stopping", "well"
 # Below the directory of an instance: what is its own.

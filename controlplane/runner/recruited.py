@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import secrets
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from controlplane.queue.jetstream.layout import Nats
 from controlplane.runner import files
+from controlplane.runner.shim import put
 
 if TYPE_CHECKING:
+    from controlplane.queue.jetstream.host import Host
     from controlplane.runner.broker import Broker
     from controlplane.wire import Ear, Json
 
@@ -22,6 +26,7 @@ class Recruited:
     def __init__(self, home: str, broker: Broker) -> None:
         self._home, self._broker = home, broker
         self._asked: Any = None
+        self._host: Host | None = None
         self._task: asyncio.Task[None] | None = None
 
     def ask(self, _peer: Ear, message: Json) -> None:
@@ -35,8 +40,9 @@ class Recruited:
         if self._task is not None:
             self._task.cancel()
         self._asked = asked
-        host = Host(asked[0], identity(self._home), self._broker, asked[1])
-        self._task = asyncio.create_task(host.run())
+        name = identity(self._home)
+        self._host = Host(asked[0], name, self._broker, asked[1], before=self._host)
+        self._task = asyncio.create_task(self._host.run())
 
     async def end(self) -> None:
         """Say what there is to say, and hang up."""
@@ -47,9 +53,8 @@ class Recruited:
 
 def identity(home: str) -> str:
     """The name of the runners of a home, one after the other: seats bear it."""
-    path = Path(home, files.IDENTITY)
-    try:
-        return path.read_text(encoding="ascii")
-    except FileNotFoundError:
-        path.write_text(secrets.token_hex(8), encoding="ascii")
-    return path.read_text(encoding="ascii")
+    with suppress(FileNotFoundError, ValueError):
+        return str(json.loads(Path(home, files.RUN, files.IDENTITY).read_bytes()))
+    made = secrets.token_hex(8)
+    put(f"{home}/{files.RUN}", files.IDENTITY, made)
+    return made

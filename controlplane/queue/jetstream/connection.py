@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from aicr.errors import Unavailable
+from controlplane.http.log import log
 from controlplane.queue.jetstream.layout import Nats
 from controlplane.wire import Json, encode
 
@@ -27,47 +27,62 @@ STATUS, NOBODY = "Status", "503"
 async def connect(nats: Nats, name: str, lost: Callable[[], None]) -> Client:
     """A connection to the first server that answers; `lost` is called once when it ends. Raises
     OSError when nobody is there, and Unavailable when nats-py is not."""
+    wrong: list[Exception] = []
+    for server in nats.servers:
+        client = await _attempt(nats, server, name, lost, wrong)
+        if client is not None:
+            return client
+    raise OSError(str(wrong[-1]) if wrong else "nobody answers")
+
+
+async def _attempt(
+    nats: Nats, server: str, name: str, lost: Callable[[], None], wrong: list[Exception]
+) -> Client | None:
+    """A connection to one server; None, and what is wrong with it, when there is none."""
     try:
         from nats.aio.client import Client
-        from nats.errors import Error, NoServersError
+        from nats.errors import NoServersError
     except ImportError:
         raise Unavailable(_NO_CLIENT) from None
+    client, stands = Client(), False
 
     async def closed() -> None:
-        lost()
+        if stands:  # what never stood is not lost
+            lost()
 
     async def failed(e: Exception) -> None:
-        wrong.append(e)
-
-    wrong: deque[Exception] = deque(maxlen=1)
-    for server in nats.servers:
-        client = Client()
-        try:
-            await client.connect(
-                server,
-                name=name,
-                allow_reconnect=False,
-                max_reconnect_attempts=1,  # "none" would be as many as it takes
-                reconnect_time_wait=0,
-                connect_timeout=_CONNECT_SECONDS,
-                ping_interval=_PING_SECONDS,
-                user_credentials=nats.credentials or None,
-                error_cb=failed,
-                closed_cb=closed,
-            )
-        except NoServersError:
-            pass  # why, it has said before
-        except Exception as e:  # noqa: BLE001 (also what is wrong with a file of credentials)
-            wrong.append(e)
+        if stands:
+            log("error", "JetStream", error=repr(e))
         else:
-            return client
-        with suppress(Error, OSError):
-            await client.close()
-    raise OSError(str(wrong[0]) if wrong else "nobody answers")
+            wrong.append(e)
+
+    try:
+        await client.connect(
+            server,
+            name=name,
+            allow_reconnect=False,
+            max_reconnect_attempts=1,  # "none" would be as many as it takes
+            reconnect_time_wait=0,
+            connect_timeout=_CONNECT_SECONDS,
+            ping_interval=_PING_SECONDS,
+            user_credentials=nats.credentials or None,
+            error_cb=failed,
+            closed_cb=closed,
+        )
+    except NoServersError:
+        pass  # why, it has said before
+    except Exception as e:  # noqa: BLE001 (also what is wrong with a URL or a file of credentials)
+        wrong.append(e)
+    else:
+        stands = True
+        return client
+    with suppress(Exception):  # it may be in any state
+        await client.close()
+    return None
 
 
 @contextmanager
-def told() -> Iterator[None]:
+def our_errors() -> Iterator[None]:
     """Errors of NATS as ours. Raises Unavailable."""
     from nats.errors import Error
 
@@ -97,13 +112,16 @@ class Outbox:
         self._queue.put_nowait((subject, data, reply))
 
     async def _send(self) -> None:
-        """Until the connection ends, of which whoever has it is told."""
-        with suppress(Unavailable):
-            while True:
-                subject, data, reply = await self._queue.get()
-                with told():
+        """Until the connection ends, of which whoever has it is told. A message that cannot be sent
+        stops no other."""
+        while not self._client.is_closed:
+            subject, data, reply = await self._queue.get()
+            try:
+                with our_errors():
                     await self._client.publish(subject, data, reply)
-                self._queue.task_done()
+            except Unavailable as e:
+                log("warn", "a message was not sent", subject=subject, error=e.message)
+            self._queue.task_done()
 
     async def close(self) -> None:
         """Send what is left, unless that takes too long, and hang up."""
@@ -111,7 +129,7 @@ class Outbox:
             async with asyncio.timeout(_CONNECT_SECONDS):
                 await _first(self._queue.join(), self._sending)
         self._sending.cancel()
-        with suppress(Unavailable), told():
+        with suppress(Unavailable), our_errors():
             await self._client.close()
 
 

@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Any
 
 from aicr.errors import Unavailable
 from controlplane.http.log import log
-from controlplane.queue.jetstream.connection import NOBODY, Outbox, connect, status, told
-from controlplane.queue.jetstream.layout import Nats, key_of
+from controlplane.queue.jetstream.connection import NOBODY, Outbox, connect, our_errors, status
+from controlplane.queue.jetstream.layout import Nats, is_name, key_of
+from controlplane.queue.jetstream.owners import Buried, Owner
 from controlplane.queue.jetstream.streams import Streams
 from controlplane.queue.protocol import HERE, advertised
 from controlplane.queue.seats import AGAIN_SECONDS
@@ -36,22 +37,13 @@ SETTLE_SECONDS = 0.2
 BEAT_SECONDS = 1.0
 # A worker that does not answer for so long is gone.
 DEAD_SECONDS = 10.0
-# So many messages are asked for at a time behind one door, for so long each.
+# So many messages are asked for at a time behind one door, for so long each: a question that a
+# server has lost is noticed when that is over.
 MAX_PULLS = 128
-PULL_SECONDS = 30.0
-# Words of JetStream: a message is done with, or is for somebody else; nothing came in that time.
-_DONE, _NOT_MINE, _TIME_IS_UP = b"+ACK", b"-NAK", "408"
-
-
-class Owner:
-    """A worker, as the broker tells it things."""
-
-    def __init__(self, name: str, host: Host) -> None:
-        self.name, self.heard = name, time.monotonic()
-        self._host = host
-
-    def say(self, topic: str, **facts: Any) -> None:
-        self._host.tell(self, {"say": topic, **facts})
+PULL_SECONDS = 5.0
+# Words of JetStream: a message is done with, is for somebody else, or for nobody; nothing came in
+# that time.
+_DONE, _NOT_MINE, _FOR_NOBODY, _TIME_IS_UP = b"+ACK", b"-NAK", b"+TERM", "408"
 
 
 @dataclass(slots=True)
@@ -71,12 +63,22 @@ class Pulls:
 
 class Host:
     """`id_` is the name of the runner, which those after it on the same host have as well;
-    `address` is where other hosts reach its instances."""
+    `address` is where other hosts reach its instances. One that comes after another one of the same
+    broker has the same workers."""
 
-    def __init__(self, nats: Nats, id_: str, broker: Broker, address: str = HERE) -> None:
+    def __init__(
+        self,
+        nats: Nats,
+        id_: str,
+        broker: Broker,
+        address: str = HERE,
+        before: Host | None = None,
+    ) -> None:
         self._nats, self._id, self._broker, self._address = nats, id_, broker, address
-        self._owners: dict[str, Owner] = {}
-        self._greeted: set[str] = set()
+        self._owners: dict[str, Owner] = {} if before is None else before._owners  # noqa: SLF001
+        for owner in self._owners.values():
+            owner.tell = self._tell
+        self._buried = Buried()
         self._pulls: dict[str, Pulls] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
 
@@ -91,6 +93,8 @@ class Host:
                 if str(e) != said:
                     log("warn", "JetStream cannot be reached", error=str(e))
                 said = str(e)
+            except Exception as e:  # noqa: BLE001 (whatever it was, others wait)
+                log("error", "the runner's part in the queue failed", error=repr(e), trace=e)
             await asyncio.sleep(AGAIN_SECONDS)
 
     async def _connected(self) -> None:
@@ -98,9 +102,9 @@ class Host:
         lost = asyncio.Event()
         client = await connect(self._nats, f"aicr runner {self._id}", lost.set)
         self._out, self._streams = Outbox(client), Streams(client, self._nats)
-        self._run, self._inbox = secrets.token_hex(8), client.new_inbox()
+        self._session, self._since = secrets.token_hex(8), time.monotonic()
+        self._inbox = client.new_inbox()
         self._pulls.clear()
-        self._greeted.clear()
         try:
             await self._listen(client)
             await self._settle()
@@ -118,23 +122,28 @@ class Host:
             await self._out.close()
 
     async def _listen(self, client: Client) -> None:
-        with told():
-            for subject in (self._nats.host(self._id), self._nats.hosts):
-                await client.subscribe(subject, cb=self._on_said)
+        with our_errors():
+            # What workers say of what they hold comes by one subscription: each has its own order.
+            await client.subscribe(self._nats.host(self._id), cb=self._on_said)
+            await client.subscribe(self._nats.hosts, cb=self._on_said)
             await client.subscribe(self._nats.news, cb=self._on_news)
-            await client.subscribe(self._nats.echo(self._id, "*"), cb=self._on_echo)
+            await client.subscribe(self._nats.echo(self._id, "*", "*"), cb=self._on_echo)
             await client.subscribe(f"{self._inbox}.*", cb=self._on_message)
             await client.flush()
 
     async def _settle(self) -> None:
-        """Everybody says what it holds; who does not is not there any more."""
+        """Let everybody say what it holds. Who is known already has as long as anybody who says
+        nothing: it may come back later than this runner."""
+        for owner in self._owners.values():
+            owner.heard = self._since
+            owner.forget()
+            owner.say("here", session=self._session)
         self._say_here()
         await asyncio.sleep(SETTLE_SECONDS)
-        for name in self._owners.keys() - self._greeted:
-            self._bury(self._owners[name])
 
     def _say_here(self) -> None:
-        self._out.say(self._nats.news, {"say": "host", "host": self._id, "run": self._run})
+        said = {"say": "host", "host": self._id, "session": self._session}
+        self._out.say(self._nats.news, said)
 
     def _beat(self) -> None:
         """What is looked after every second."""
@@ -148,7 +157,7 @@ class Host:
         self._ask_again(now)
 
     def _ask_again(self, now: float) -> None:
-        doors = self._broker.offered()
+        doors = set(self._broker.offered())
         for key, pulls in [*self._pulls.items()]:
             pulls.forget(now - PULL_SECONDS - BEAT_SECONDS)
             if not pulls.since and pulls.door not in doors:
@@ -160,46 +169,43 @@ class Host:
 
     async def _on_said(self, message: Msg) -> None:
         said = json.loads(message.data)
-        owner = self._owners.get(said["owner"])
+        name = said.get("owner")
+        if not is_name(name):
+            return
+        owner = self._owners.get(name)
         match said:
-            case {"do": "hello", "held": held}:
-                self._hello(said["owner"], held)
-                if message.reply:
-                    self._out.put(message.reply, b"")
+            case {"do": "who"}:
+                here = {"say": "here", "host": self._id, "session": self._session}
+                self._out.say(message.reply or self._nats.owner(name), here)
+            case {"do": "hello", "held": held, "got": got}:
+                self._hello(name, held, got)
+            case {"do": "holds", "held": held} if owner is not None:
+                self._do(owner, "hello", held=_unnamed(held))
             case {"do": "bye"} if owner is not None:
-                self._gone(owner.name)
+                self._gone(name)
             case {"do": "give", "seats": seats} if owner is not None:
                 own = [seat.partition("/")[2] for seat in seats]
+                owner.gave(own)
                 self._do(owner, "give", seats=own)
             case {"do": "returned", "round": number} if owner is not None:
                 self._do(owner, "returned", round=number)
-            case {"do": "loads"}:
-                self._go(self._say_loads(owner, message.reply))
+            case {"do": "loads"} if message.reply:
+                self._go(self._say_loads(owner or Owner(name, self._tell), message.reply))
 
-    def _hello(self, name: str, held: list[list[str]]) -> None:
-        """What a worker holds here is all that it holds: what else it had it has given back."""
-        if name in self._owners:
-            self._gone(name)
-        owner = self._owners[name] = Owner(name, self)
-        owner.say("here", run=self._run)
-        self._greeted.add(name)
-        mine = [(seat.partition("/"), rest) for seat, *rest in held]
-        own = [[seat, *rest] for (host, _, seat), rest in mine if host == self._id]
-        self._do(owner, "hello", held=own)
+    def _hello(self, name: str, held: list[list[str]], got: int) -> None:
+        """What a worker holds here, and what is on its way to it, is all that it holds: what else
+        it had it has given back."""
+        owner = self._owners.setdefault(name, Owner(name, self._tell))
+        owner.got(got)
+        owner.heard, owner.session = time.monotonic(), self._session
+        owner.hellos += 1
+        self._buried.discard(name)
+        self._broker.gone(owner)
+        self._do(owner, "hello", held=[*_unnamed(held), *owner.on_the_way()])
 
-    async def _on_news(self, message: Msg) -> None:
-        """Who waits at a door gets what others keep there for a next request."""
-        said = json.loads(message.data)
-        if said["say"] != "crowd" or self._broker.free(said["door"]):
-            return
-        pulls = self._pulls.get(key_of(said["door"]))
-        if pulls is not None and pulls.last < said["number"]:
-            for owner in self._owners.values():
-                owner.say("crowded", door=said["door"])
-
-    async def _say_loads(self, owner: Owner | None, reply: str) -> None:
+    async def _say_loads(self, owner: Owner, reply: str) -> None:
         """How many are answered behind each door."""
-        loads = self._do(owner or Owner("", self), "loads")
+        loads = self._do(owner, "loads")
         if isinstance(loads, Awaitable):
             loads = await loads
         self._out.say(reply, {door: load.running for door, load in loads.items()})
@@ -207,21 +213,36 @@ class Host:
     def _do(self, owner: Owner, command: str, **facts: Any) -> Any:
         return self._broker.commands[command](owner, facts)
 
-    def tell(self, owner: Owner, message: Json) -> None:
+    def _tell(self, owner: Owner, message: Json) -> None:
         """Say something to a worker; whether it is there comes back."""
-        echo = self._nats.echo(self._id, owner.name)
+        echo = self._nats.echo(self._id, owner.name, str(owner.hellos))
         self._out.say(self._nats.owner(owner.name), {**message, "host": self._id}, echo)
 
     async def _on_echo(self, message: Msg) -> None:
-        name = message.subject.rpartition(".")[2]
-        if status(message) == NOBODY:
+        *_, name, hellos = message.subject.split(".")
+        owner = self._owners.get(name)
+        if owner is None or str(owner.hellos) != hellos:
+            return
+        if status(message) != NOBODY:
+            owner.heard = time.monotonic()
+            owner.got(int(message.data))
+        elif owner.session in ("", self._session) or owner.heard > self._since:
             self._gone(name)
-        elif name in self._owners:
-            self._owners[name].heard = time.monotonic()
+        # Else it has lost NATS as this runner had, and comes back, or is dead after a while.
+
+    async def _on_news(self, message: Msg) -> None:
+        """Who waits at a door gets what others keep there for a next request."""
+        match json.loads(message.data):
+            case {"say": "crowd", "door": door, "number": number} if not self._broker.free(door):
+                pulls = self._pulls.get(key_of(door))
+                if pulls is not None and pulls.last < number:
+                    for owner in self._owners.values():
+                        owner.say("crowded", door=door)
 
     def _bury(self, owner: Owner) -> None:
         """Take a worker for dead; if it is not, it says again what it has."""
         self._gone(owner.name)
+        self._buried.add(owner.name)
         owner.say("gone")
 
     def _gone(self, name: str) -> None:
@@ -254,34 +275,40 @@ class Host:
         """A request, or why there is none."""
         said = status(message)
         # What waits comes under its own subject, and why nothing does under that of the question.
-        words = message.subject.split(".")
-        pulls = self._pulls.get(words[-1] if said else words[-2])
+        key = message.subject.rpartition(".")[2]
+        pulls = self._pulls.get(key if said else self._nats.key_in(message.metadata.stream))
         if pulls is not None and pulls.since:
             pulls.since.popleft()
         if not said:
-            self._on_request(message, pulls)
+            self._out.put(message.reply, self._on_request(message, pulls))
         elif pulls is not None and said == _TIME_IS_UP:
             self._pull(pulls.door)
-        elif pulls is not None and said == NOBODY:
+        elif pulls is not None:  # its stream or consumer is gone, or changes hands
+            pulls.last = 0
             self._streams.forget(pulls.door)  # it is made again with the next beat
 
-    def _on_request(self, message: Msg, pulls: Pulls | None) -> None:
+    def _on_request(self, message: Msg, pulls: Pulls | None) -> bytes:
+        """What becomes of its message."""
         if pulls is None or not self._broker.free(pulls.door):
-            self._out.put(message.reply, _NOT_MINE)
-            return
-        pulls.last = max(pulls.last, message.metadata.sequence.stream)
-        self._seat(pulls.door, json.loads(message.data))
-        self._out.put(message.reply, _DONE)
+            return _NOT_MINE
+        pulls.last = message.metadata.sequence.stream
+        ticket = _ticket(message.data)
+        if ticket is None:
+            log("warn", "a message in a queue is no request", subject=message.subject)
+            return _FOR_NOBODY
+        owner, request = ticket
+        if owner not in self._buried:  # else it says so again, if it lives
+            self._seat(pulls.door, owner, request)
+        return _DONE
 
-    def _seat(self, door: str, ticket: Json) -> None:
-        """A place for a request. Its worker may be gone: that will be said."""
-        name, request = ticket["owner"], ticket["request"]
-        owner = self._owners.setdefault(name, Owner(name, self))
-        seat, instance, endpoint = self._do(
-            owner, "take", door=door, request=request, order=0
-        ).result()
+    def _seat(self, door: str, name: str, request: str) -> None:
+        """A place for a request. Its worker may be unknown here, or gone: that will be said."""
+        owner = self._owners.setdefault(name, Owner(name, self._tell))
+        taken = self._do(owner, "take", door=door, request=request, order=0)
+        seat, instance, endpoint = taken.result()
+        number = owner.sends(seat, [door, instance, endpoint])
         place = [f"{self._id}/{seat}", instance, advertised(endpoint, self._address), door]
-        owner.say("place", request=request, place=place)
+        owner.say("place", request=request, place=place, number=number)
 
     def _go(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
@@ -292,6 +319,23 @@ class Host:
         self._tasks.discard(task)
         if not task.cancelled() and (e := task.exception()) is not None:
             log("warn", "JetStream did not do something", error=str(e))
+
+
+def _unnamed(held: list[list[str]]) -> list[list[str]]:
+    """What is held as the broker knows it: without the name of its runner."""
+    return [[seat.partition("/")[2], *rest] for seat, *rest in held]
+
+
+def _ticket(data: bytes) -> tuple[str, str] | None:
+    """Whose request waits, and which; None for what is none."""
+    try:
+        said = json.loads(data)
+    except ValueError:
+        return None
+    match said:
+        case {"owner": str() as owner, "request": str() as request} if is_name(owner):
+            return owner, request
+    return None
 
 
 def _nobody(_: str) -> None:

@@ -6,9 +6,16 @@ All other subjects are ours: what workers and runners say to each other, which n
 
 from __future__ import annotations
 
+import hashlib
+import re
 from typing import NamedTuple
 
 from controlplane.region import REGION
+
+# What names in NATS may have everywhere, and how long one of ours may be.
+_OTHERS = re.compile(r"[^A-Za-z0-9_-]")
+_LONGEST = 128
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 class Nats(NamedTuple):
@@ -22,7 +29,15 @@ class Nats(NamedTuple):
 
     def stream(self, door: str) -> str:
         """The stream of a deployment: by the id of its version, or its name if it is declared."""
-        return f"rq_{self.region}_{key_of(door)}"
+        return f"{self._prefix}{key_of(door)}"
+
+    def key_in(self, stream: str) -> str:
+        """The key of the door whose stream it is; nothing for others."""
+        return stream.removeprefix(self._prefix) if stream.startswith(self._prefix) else ""
+
+    @property
+    def _prefix(self) -> str:
+        return f"rq_{self.region}_"
 
     def consumer(self, door: str) -> str:
         """Through which all runners pull."""
@@ -46,7 +61,7 @@ class Nats(NamedTuple):
 
     @property
     def hosts(self) -> str:
-        """What all runners hear."""
+        """Where all runners are asked who they are."""
         return f"aicr.queue.{self.region}.hosts"
 
     def host(self, host: str) -> str:
@@ -57,12 +72,20 @@ class Nats(NamedTuple):
         """What one worker hears."""
         return f"aicr.queue.{self.region}.owner.{owner}"
 
-    def echo(self, host: str, owner: str) -> str:
-        """What comes back to a runner of what it says to a worker: an answer, or that nobody is
-        there."""
-        return f"aicr.queue.{self.region}.echo.{host}.{owner}"
+    def echo(self, host: str, owner: str, hello: str) -> str:
+        """What comes back to a runner of what it says to a worker since its last `hello`: an
+        answer, or that nobody is there."""
+        return f"aicr.queue.{self.region}.echo.{host}.{owner}.{hello}"
 
 
 def key_of(door: str) -> str:
-    """The last word of an address."""
-    return door.rpartition(".")[2]
+    """The name in an address, as it can stand in names of streams and in subjects. An id is itself;
+    of others no two have the same."""
+    name = door.split(".", 2)[-1]
+    key = _OTHERS.sub(lambda found: f"={ord(found[0]):x}=", name)
+    return key if len(key) <= _LONGEST else hashlib.sha256(name.encode()).hexdigest()
+
+
+def is_name(word: object) -> bool:
+    """Whether this can be the name of a worker, of a runner, or of a connection of one."""
+    return isinstance(word, str) and _NAME.fullmatch(word) is not None

@@ -10,20 +10,20 @@ import asyncio
 import json
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from aicr.errors import AicrError, Unavailable
+from aicr.errors import AicrError, RateLimited, Unavailable
 from controlplane.http.log import log
-from controlplane.queue.jetstream.connection import Outbox, connect, told
+from controlplane.queue.jetstream.connection import Outbox, connect, our_errors
 from controlplane.queue.jetstream.counters import Counters
 from controlplane.queue.jetstream.crowds import Crowds
 from controlplane.queue.jetstream.hosts import Hosts
-from controlplane.queue.jetstream.layout import Nats
+from controlplane.queue.jetstream.layout import Nats, is_name
 from controlplane.queue.jetstream.streams import Streams
-from controlplane.queue.protocol import MAX_WAITING, Limit, Load
+from controlplane.queue.protocol import MAX_WAITING, Limit, Load, Position
 from controlplane.queue.seats import Heard, Lost
 from controlplane.wire import Json
 
@@ -37,13 +37,18 @@ _PATIENCE_SECONDS = 2.0
 # A runner says every second that it is there.
 _SILENT_SECONDS = 10.0
 _LOOK_SECONDS = 1.0
+# Whoever waits longer than this looks whether it still stands in line.
+_LONG_SECONDS = 2.0
+# So many seats are said in one message, which a server takes up to a size.
+SEATS_AT_ONCE = 1000
 
 
 @dataclass(slots=True)
 class _Waiting:
-    """A request that waits at a door; its number in line, when that is known."""
+    """A request that waits at a door since a time; its number in line, when that is known."""
 
     door: str
+    since: float
     answer: asyncio.Future[list[str] | None]
     number: int = 0
     over: bool = False  # it waits no more, though it may not be in line yet
@@ -62,7 +67,9 @@ class StreamLink:
         self._at: Counter[str] = Counter()  # doors at which somebody waits
         self._last: dict[str, int] = {}  # door -> the last number that this worker drew there
         self._held: dict[str, list[str]] = {}  # seat -> door, instance, endpoint
+        self._got: dict[str, int] = {}  # runner -> the number of the last place that came from it
         self._hosts = Hosts()
+        self._known_loads: dict[str, Counter[str]] = {}
         self._ended = False
         self._tasks: set[asyncio.Task[Any]] = set()
 
@@ -74,13 +81,15 @@ class StreamLink:
         self._counters = Counters(self._client, self._nats)
         self._crowds = Crowds(lambda door: self._at[door] > 0, self._say_crowd, self._on_crowd)
         try:
-            with told():
+            with our_errors():
                 await self._client.subscribe(self._nats.owner(self._owner), cb=self._on_own)
                 await self._client.subscribe(self._nats.news, cb=self._on_news)
                 await self._client.flush()
-        except Unavailable as e:
+        except BaseException as e:
             await self._hang_up()
-            raise OSError(e.message) from e
+            if isinstance(e, Unavailable):
+                raise OSError(e.message) from e
+            raise
 
     # ------------------------------------------------------------------ what is asked
 
@@ -96,48 +105,63 @@ class StreamLink:
     def _hello(self, facts: Json) -> asyncio.Future[Any]:
         self._held = {seat: rest for seat, *rest in facts["held"]}
         self._go(self._live())
-        return self._go(self._greet())
+        return self._soon(self._look_around())
 
-    async def _greet(self) -> None:
-        """Say to all runners what is held; wait for the first, if there is any."""
+    async def _look_around(self) -> None:
+        """Ask who is there, and wait for the first runner, if there is any."""
         from nats.errors import NoRespondersError
 
-        data = json.dumps(self._hold(self._held)).encode()
-        with suppress(Unavailable), told(), suppress(NoRespondersError):
-            await self._client.request(self._nats.hosts, data, timeout=_PATIENCE_SECONDS)
+        data = json.dumps({"do": "who", "owner": self._owner}).encode()
+        with suppress(Unavailable), our_errors(), suppress(NoRespondersError):
+            answer = await self._client.request(self._nats.hosts, data, timeout=_PATIENCE_SECONDS)
+            self._on_here(json.loads(answer.data))
 
-    def _hold(self, seats: Mapping[str, Sequence[str]]) -> Json:
-        """That this worker is there, and what it holds."""
-        held = [[seat, *rest] for seat, rest in seats.items()]
-        return {"do": "hello", "owner": self._owner, "held": held}
+    def _on_here(self, said: Json) -> None:
+        """A runner says who it is: on a new connection it has to be told what is held."""
+        host, session = said["host"], said["session"]
+        if is_name(host) and self._hosts.heard(host, session, time.monotonic()):
+            self._got.pop(host, None)
+            self._greet(host)
 
-    def _greet_one(self, host: str) -> None:
-        mine = {s: rest for s, rest in self._held.items() if host_of(s) == host}
-        self._out.say(self._nats.host(host), self._hold(mine))
+    def _greet(self, host: str) -> None:
+        """Tell a runner what this worker holds there, and which places have come."""
+        mine = [[s, *rest] for s, rest in self._held.items() if host_of(s) == host]
+        told = {"do": "hello", "owner": self._owner, "got": self._got.get(host, 0)}
+        self._tell_host(host, {**told, "held": mine[:SEATS_AT_ONCE]})
+        for start in range(SEATS_AT_ONCE, len(mine), SEATS_AT_ONCE):
+            more = mine[start : start + SEATS_AT_ONCE]
+            self._tell_host(host, {"do": "holds", "owner": self._owner, "held": more})
+
+    def _tell_host(self, host: str, message: Json) -> None:
+        self._out.say(self._nats.host(host), message)
 
     def _take(self, facts: Json) -> asyncio.Future[Any]:
         request, door = facts["request"], facts["door"]
         answer: asyncio.Future[list[str] | None] = asyncio.get_running_loop().create_future()
-        known = self._waiting[request] = _Waiting(door, answer)
+        known = self._waiting[request] = _Waiting(door, time.monotonic(), answer)
         self._at[door] += 1
         self._go(self._enter(request, known))
         return answer
 
     async def _enter(self, request: str, known: _Waiting) -> None:
         try:
-            message = {"owner": self._owner, "request": request}
-            known.number = await self._streams.put(known.door, request, message)
-        except AicrError as e:
+            await self._stand(request, known)
+        except RateLimited as e:
             if self._left(request, known) and not known.answer.done():
                 known.answer.set_exception(e)
-            if isinstance(e, Unavailable):
-                self._end()  # the next link asks again
-            return
-        self._last[known.door] = known.number
+
+    async def _stand(self, request: str, known: _Waiting) -> bool:
+        """Stand in line; whether that is new. Raises RateLimited, and Unavailable: who waits looks
+        again (see `_look_after`)."""
+        message = {"owner": self._owner, "request": request, "door": known.door}
+        put = await self._streams.put(known.door, request, message)
+        known.number = put.number
+        self._last[known.door] = max(put.number, self._last.get(known.door, 0))
         if self._waiting.get(request) is known:
             self._crowds.watch(known.door)
         elif known.over:
             await self._streams.remove(known.door, known.number)
+        return put.new
 
     def _left(self, request: str, known: _Waiting) -> bool:
         """Whether it has just ceased to wait."""
@@ -145,6 +169,9 @@ class StreamLink:
             return False
         del self._waiting[request]
         self._at[known.door] -= 1
+        if not self._at[known.door]:
+            del self._at[known.door]
+            self._last.pop(known.door, None)
         return True
 
     def _cancel(self, facts: Json) -> asyncio.Future[Any]:
@@ -153,8 +180,8 @@ class StreamLink:
             known.over = True
             known.answer.set_result(None)
             if known.number:  # else whoever puts it there takes it away again
-                return self._go(self._streams.remove(known.door, known.number))
-        return self._done()
+                return self._soon(self._streams.remove(known.door, known.number))
+        return _done()
 
     def _give(self, facts: Json) -> asyncio.Future[Any]:
         by_host: defaultdict[str, list[str]] = defaultdict(list)
@@ -162,72 +189,73 @@ class StreamLink:
             self._held.pop(seat, None)
             by_host[host_of(seat)].append(seat)
         for host, seats in by_host.items():
-            said = {"do": "give", "owner": self._owner, "seats": seats}
-            self._out.say(self._nats.host(host), said)
-        return self._done()
+            self._tell_host(host, {"do": "give", "owner": self._owner, "seats": seats})
+        return _done()
 
     def _count(self, facts: Json) -> asyncio.Future[Any]:
-        return self._go(self._counters.count([Limit(*limit) for limit in facts["limits"]]))
+        return self._soon(self._counters.count([Limit(*limit) for limit in facts["limits"]]))
 
     def _position(self, facts: Json) -> asyncio.Future[Any]:
-        return self._go(self._streams.position(facts["request"]))
+        return self._soon(self._position_of(facts["request"]))
+
+    async def _position_of(self, request: str) -> Position | None:
+        known = self._waiting.get(request)
+        return await self._streams.position(request, () if known is None else (known.door,))
 
     def _settled(self, facts: Json) -> asyncio.Future[Any]:
         self._out.say(self._nats.news, {"say": "settled", **facts})
-        return self._done()
+        return _done()
 
     def _returned(self, facts: Json) -> asyncio.Future[Any]:
         host, number = facts["round"]
-        said = {"do": "returned", "owner": self._owner, "round": number}
-        self._out.say(self._nats.host(host), said)
-        return self._done()
+        self._tell_host(host, {"do": "returned", "owner": self._owner, "round": number})
+        return _done()
 
     def _loads(self, _: Json) -> asyncio.Future[Any]:
-        return self._go(self._all_loads())
+        return self._soon(self._all_loads())
 
     async def _all_loads(self) -> dict[str, Load]:
         """Who is answered knows the runner of each instance, and who waits is in the streams: in
         this order nobody who is just served is missed."""
-        running = await asyncio.gather(*(self._running(host) for host in self._hosts.names()))
+        answered = await asyncio.gather(*(self._answered(host) for host in self._hosts.names()))
         waiting = await self._streams.waiting()
         counts = Counter[str]()
-        for found in running:
+        for found in answered:
             counts.update(found)
         return {d: Load(waiting.get(d, 0), counts[d]) for d in sorted({*waiting, *counts})}
 
-    async def _running(self, host: str) -> Counter[str]:
+    async def _answered(self, host: str) -> Counter[str]:
+        """How many are answered behind each door of a runner: as it said last, when it does not
+        say."""
         from nats.errors import NoRespondersError
 
         data = json.dumps({"do": "loads", "owner": self._owner}).encode()
         try:
-            with told():
+            with our_errors():
                 answer = await self._client.request(
                     self._nats.host(host), data, timeout=_PATIENCE_SECONDS
                 )
         except Unavailable as e:
             if isinstance(e.__cause__, NoRespondersError):
                 self._gone(host)
-            return Counter()
-        return Counter(json.loads(answer.data))
-
-    def _done(self) -> asyncio.Future[Any]:
-        done: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        done.set_result(None)
-        return done
+        else:
+            self._known_loads[host] = Counter(json.loads(answer.data))
+        return self._known_loads.get(host, Counter())
 
     # ------------------------------------------------------------------ what is heard
 
     async def _on_own(self, message: Msg) -> None:
         said = json.loads(message.data)
         match said:
-            case {"say": "place", "request": request, "place": place}:
+            case {"say": "place", "request": request, "place": place, "number": number}:
+                self._got[host_of(place[0])] = number
                 self._granted(request, place)
-            case {"say": "here", "host": host, "run": run}:
-                self._hosts.heard(host, run, time.monotonic())
+            case {"say": "here"}:
+                self._on_here(said)
             case {"say": "ping"}:
-                self._out.put(message.reply, b"")
+                self._out.put(message.reply, str(self._got.get(said["host"], 0)).encode())
             case {"say": "gone", "host": host}:
-                self._greet_one(host)
+                self._greet(host)
             case {"say": "crowded", "door": door}:
                 self._crowds.heard(door)
             case {"say": "return", "host": host, "round": number}:
@@ -239,9 +267,11 @@ class StreamLink:
     async def _on_news(self, message: Msg) -> None:
         said = json.loads(message.data)
         match said:
-            case {"say": "host", "host": host, "run": run}:
-                if self._hosts.heard(host, run, time.monotonic()):
-                    self._greet_one(host)
+            case {"say": "host", "host": host, "session": session} if is_name(host):
+                if self._hosts.knows(host, session):
+                    self._hosts.heard(host, session, time.monotonic())
+                else:  # what it says to this worker alone comes after all that it has said before
+                    self._tell_host(host, {"do": "who", "owner": self._owner})
             case {"say": "over", "host": host}:
                 self._gone(host)
             case {"say": "crowd", "door": door} if not self._hosts.behind(door):
@@ -261,7 +291,7 @@ class StreamLink:
 
     def _say_crowd(self, door: str) -> None:
         """Who has served the last one has served all before it."""
-        said = {"say": "crowd", "door": door, "number": self._last[door]}
+        said = {"say": "crowd", "door": door, "number": self._last.get(door, 0)}
         self._out.say(self._nats.news, said)
 
     def _on_crowd(self, door: str, waits: bool) -> None:
@@ -270,14 +300,40 @@ class StreamLink:
     # ------------------------------------------------------------------ what goes on
 
     async def _live(self) -> None:
-        """Notice runners of which nothing is heard any more."""
+        """Notice runners of which nothing is heard any more, and requests that are lost."""
         while True:
             await asyncio.sleep(_LOOK_SECONDS)
             for host in self._hosts.silent(time.monotonic() - _SILENT_SECONDS):
                 self._gone(host)
+            try:
+                await self._look_after()
+            except Unavailable as e:
+                log("warn", "requests cannot stand in line", error=e.message)
+
+    async def _look_after(self) -> None:
+        """Servers may lose what they keep, and connections stay: the first of those that wait long
+        at a door says again that it does, and if that is news, so do all others. Raises
+        Unavailable."""
+        by_door: defaultdict[str, list[str]] = defaultdict(list)
+        for request, known in self._waiting.items():
+            by_door[known.door].append(request)
+        for requests in by_door.values():
+            await self._look_after_line(requests)
+
+    async def _look_after_line(self, requests: Sequence[str]) -> None:
+        """The same at one door, where these wait, the oldest first."""
+        for request in requests:
+            known = self._waiting.get(request)
+            if known is None or time.monotonic() - known.since < _LONG_SECONDS:
+                continue
+            said_before = known.number > 0
+            with suppress(RateLimited):
+                if not await self._stand(request, known) and said_before:
+                    return
 
     def _gone(self, host: str) -> None:
         """A runner is gone, with its instances; whoever is sent to one of them sees that itself."""
+        self._known_loads.pop(host, None)
         for door in self._hosts.forget(host):
             mine = (held[:2] for seat, held in self._held.items() if host_of(seat) == host)
             for instance in sorted({i for d, i in mine if d == door}) or [""]:
@@ -285,9 +341,17 @@ class StreamLink:
                 said = {"say": "withdrawn", "door": door, "instance": instance, "count": count}
                 self._heard(said)
 
-    async def tidy(self, wanted: Callable[[str], Any]) -> None:
+    async def tidy(self, wanted: Callable[[str], Awaitable[bool]]) -> None:
         """Delete the streams of doors that are not wanted. Raises Unavailable."""
         await self._streams.tidy(wanted)
+
+    def _soon(self, work: Coroutine[Any, Any, T]) -> asyncio.Future[T]:
+        """What work gives. It fails with Unavailable when the link ends before: whoever asks is not
+        cancelled by that."""
+        answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        task = self._go(work)
+        task.add_done_callback(lambda done: _hand_over(done, answer))
+        return answer
 
     def _go(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         task = asyncio.create_task(work)
@@ -309,7 +373,7 @@ class StreamLink:
         self._ended = True
         for known in self._waiting.values():
             if not known.answer.done():
-                known.answer.set_exception(Unavailable("the queue is gone"))
+                known.answer.set_exception(_unavailable())
         self._lost()
 
     async def close(self) -> None:
@@ -334,6 +398,27 @@ class StreamLink:
 def host_of(seat: str) -> str:
     """The runner whose seat it is."""
     return seat.partition("/")[0]
+
+
+def _done() -> asyncio.Future[Any]:
+    done: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+    done.set_result(None)
+    return done
+
+
+def _unavailable() -> Unavailable:
+    return Unavailable("the queue is gone")
+
+
+def _hand_over(done: asyncio.Task[T], answer: asyncio.Future[T]) -> None:
+    if answer.done():
+        return
+    if done.cancelled():
+        answer.set_exception(_unavailable())
+    elif (error := done.exception()) is not None:
+        answer.set_exception(error if isinstance(error, AicrError) else _unavailable())
+    else:
+        answer.set_result(done.result())
 
 
 _ASKED: Mapping[str, Callable[[StreamLink, Json], asyncio.Future[Any]]] = {

@@ -180,10 +180,11 @@ def test_who_says_nothing_for_too_long_is_dead_and_says_what_it_has_when_it_is_n
                 process.send_signal(signal.SIGSTOP)
                 place = await waiting  # the other one, that waits as well, is as dead
                 process.send_signal(signal.SIGCONT)
-                # More than there are places, as they are: nobody is cut off.
-                await load(queue, Load(0, 3))
+                # More than there are places, as they are: nobody is cut off. What it waits for was
+                # forgotten with it, and is said again.
+                await load(queue, Load(1, 2))
                 queue.give(place)
-                await load(queue, Load(0, 2))
+                await load(queue, Load(1, 1))
 
     run(work)
 
