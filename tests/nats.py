@@ -54,6 +54,11 @@ class NatsServer:
         """Queues that no other test has."""
         return Nats((self.url,), region=f"t{uuid4().hex}")
 
+    def freeze(self) -> None:
+        """It answers nobody any more."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
     def kill(self) -> None:
         if self._process is not None:
             self._process.send_signal(signal.SIGKILL)

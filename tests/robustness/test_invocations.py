@@ -237,7 +237,8 @@ def hold_out(at: Installation, harm: Harm) -> None:
             lambda after=after: answers[after:].count(200) > 20,  # type: ignore[misc]
             f"answers after: {Counter(answers)}",
         )
-        until(lambda: len(at.running()) == 2, "both instances")
+        # What is killed again and again is started again after up to a minute.
+        until(lambda: len(at.running()) == 2, "both instances", deadline=90)
     over.set()
     for client in clients:
         client.join(60)
@@ -245,7 +246,8 @@ def hold_out(at: Installation, harm: Harm) -> None:
     cut = counts.pop(0, 0)  # a worker that is killed cannot say anything
     assert cut <= (CLIENTS * ROUNDS if harm is _kill_worker else 0), counts
     assert set(counts) <= DOCUMENTED, counts
-    assert [p.name for p in at.got.iterdir() if p.stat().st_size != 1] == []
-    assert len(list(at.got.iterdir())) >= counts[200]
+    times = Counter(p.stat().st_size for p in at.got.iterdir())
+    assert set(times) <= {0, 1}, times  # 0: an instance was killed before it wrote
+    assert times[1] >= counts[200]
     errors = sum(n for status, n in counts.items() if status != 200)
     assert errors <= CLIENTS * ROUNDS, counts

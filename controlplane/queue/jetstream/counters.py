@@ -118,14 +118,13 @@ async def _add(bucket: KeyValue, key: str, limit: Limit, more: int, now: float) 
 
 
 async def _read(bucket: KeyValue, key: str) -> _Window:
-    from nats.js.errors import KeyDeletedError, KeyNotFoundError
+    from nats.js.errors import KeyNotFoundError
 
     try:
         entry = await bucket.get(key)
-    except KeyDeletedError as e:  # somebody has reset it
-        return _Window(revision=e.entry.revision or 0)
-    except KeyNotFoundError:
-        return _Window()
+    except KeyNotFoundError as e:
+        deleted = e.entry  # somebody has reset it
+        return _Window(revision=(deleted.revision or 0) if deleted else 0)
     number, _, came = (entry.value or b"-1 0").decode().partition(" ")
     return _Window(int(number), int(came), entry.revision or 0)
 
