@@ -25,8 +25,8 @@ STATUS, NOBODY = "Status", "503"
 
 
 async def connect(nats: Nats, name: str, lost: Callable[[], None]) -> Client:
-    """A connection to the first server that answers; `lost` is called once when it ends. Raises
-    OSError when nobody is there, and Unavailable when nats-py is not."""
+    """A connection to the first server that answers; `lost` is called when it ends. Raises OSError
+    when nobody is there, and Unavailable when nats-py is not."""
     wrong: list[Exception] = []
     for server in nats.servers:
         client = await _attempt(nats, server, name, lost, wrong)
@@ -41,7 +41,7 @@ async def _attempt(
     """A connection to one server; None, and what is wrong with it, when there is none."""
     try:
         from nats.aio.client import Client
-        from nats.errors import NoServersError
+        from nats.errors import Error, NoServersError
     except ImportError:
         raise Unavailable(_NO_CLIENT) from None
     client, stands = Client(), False
@@ -51,10 +51,12 @@ async def _attempt(
             lost()
 
     async def failed(e: Exception) -> None:
-        if stands:
-            log("error", "JetStream", error=repr(e))
-        else:
+        if not stands:
             wrong.append(e)
+        elif isinstance(e, Error | OSError):
+            log("warn", "the connection to JetStream is disturbed", error=repr(e))
+        else:  # of what was done with a message
+            log("error", "a message of JetStream was not understood", error=repr(e), trace=e)
 
     try:
         await client.connect(
@@ -98,10 +100,11 @@ def status(message: Msg) -> str:
 
 
 class Outbox:
-    """Messages in the order in which they were given, without waiting for that."""
+    """Messages in the order in which they were given, without waiting for that. `lost` is called
+    when the connection turns out to be closed, which nats-py does not always say itself."""
 
-    def __init__(self, client: Client) -> None:
-        self._client = client
+    def __init__(self, client: Client, lost: Callable[[], None]) -> None:
+        self._client, self._lost = client, lost
         self._queue: asyncio.Queue[tuple[str, bytes, str]] = asyncio.Queue()
         self._sending = asyncio.create_task(self._send())
 
@@ -112,8 +115,7 @@ class Outbox:
         self._queue.put_nowait((subject, data, reply))
 
     async def _send(self) -> None:
-        """Until the connection ends, of which whoever has it is told. A message that cannot be sent
-        stops no other."""
+        """Until the connection ends. A message that cannot be sent stops no other."""
         while not self._client.is_closed:
             subject, data, reply = await self._queue.get()
             try:
@@ -122,6 +124,7 @@ class Outbox:
             except Unavailable as e:
                 log("warn", "a message was not sent", subject=subject, error=e.message)
             self._queue.task_done()
+        self._lost()
 
     async def close(self) -> None:
         """Send what is left, unless that takes too long, and hang up."""

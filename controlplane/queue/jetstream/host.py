@@ -101,7 +101,7 @@ class Host:
         """One connection, from its beginning to its end."""
         lost = asyncio.Event()
         client = await connect(self._nats, f"aicr runner {self._id}", lost.set)
-        self._out, self._streams = Outbox(client), Streams(client, self._nats)
+        self._out, self._streams = Outbox(client, lost.set), Streams(client, self._nats)
         self._session, self._since = secrets.token_hex(8), time.monotonic()
         self._inbox = client.new_inbox()
         self._pulls.clear()
@@ -109,7 +109,7 @@ class Host:
             await self._listen(client)
             await self._settle()
             self._broker.on_vacant(self._pull)
-            while not lost.is_set():
+            while not (lost.is_set() or client.is_closed):
                 self._beat()
                 with suppress(TimeoutError):
                     await asyncio.wait_for(lost.wait(), BEAT_SECONDS)

@@ -76,7 +76,7 @@ class StreamLink:
     async def open(self) -> None:
         """Raises OSError when there is no server."""
         self._client: Client = await connect(self._nats, f"aicr worker {self._owner}", self._end)
-        self._out = Outbox(self._client)
+        self._out = Outbox(self._client, self._end)
         self._streams = Streams(self._client, self._nats, self._most)
         self._counters = Counters(self._client, self._nats)
         self._crowds = Crowds(lambda door: self._at[door] > 0, self._say_crowd, self._on_crowd)
@@ -301,7 +301,7 @@ class StreamLink:
 
     async def _live(self) -> None:
         """Notice runners of which nothing is heard any more, and requests that are lost."""
-        while True:
+        while not self._client.is_closed:
             await asyncio.sleep(_LOOK_SECONDS)
             for host in self._hosts.silent(time.monotonic() - _SILENT_SECONDS):
                 self._gone(host)
@@ -309,6 +309,7 @@ class StreamLink:
                 await self._look_after()
             except Unavailable as e:
                 log("warn", "requests cannot stand in line", error=e.message)
+        self._end()
 
     async def _look_after(self) -> None:
         """Servers may lose what they keep, and connections stay: the first of those that wait long

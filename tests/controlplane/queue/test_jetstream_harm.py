@@ -59,12 +59,26 @@ def test_a_message_that_cannot_be_sent_stops_no_other(nats: Nats) -> None:
             heard.append(message.data)
 
         await client.subscribe(nats.owner("x"), cb=hear)
-        out = Outbox(client)
+        out = Outbox(client, lambda: None)
         out.put("no subject at all", b"1")
         out.put(nats.owner("x"), bytes(2 * 1024 * 1024))
         out.put(nats.owner("x"), b"3")
         await until(lambda: heard == [b"3"])
         await out.close()
+
+    run(work)
+
+
+def test_a_connection_that_ends_without_a_word_is_noticed(nats: Nats) -> None:
+    async def work() -> None:
+        async with machine(nats) as here, workers(nats, 1) as (queue,):
+            here.broker.offer(DOOR, "i1", ENDPOINT, 1)
+            link = queue._link
+            assert link is not None
+            link._client._closed_cb = None  # as when sending finds it reset
+            await link._client.close()
+            assert (await queue.take(DOOR, "r1")).instance == "i1"
+            assert queue._link is not link
 
     run(work)
 
