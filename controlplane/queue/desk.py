@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any, NamedTuple, TypeVar
 
 from aicr.errors import AicrError, Unavailable
 from controlplane.http.log import log
+from controlplane.queue.asking import Asking
 from controlplane.queue.books import BEAT_SECONDS, Books, Done, Op
 from controlplane.queue.ledger import Held, Offer
 from controlplane.queue.news import Ear
@@ -42,7 +43,7 @@ class Round(NamedTuple):
     over: asyncio.Event
 
 
-class Desk:
+class Desk(Asking):
     """One owner, from `open` to `close`."""
 
     def __init__(self, books: Books, ear: Ear, heard: Heard, lost: Lost) -> None:
@@ -71,15 +72,6 @@ class Desk:
         self._ear.follow(self._hear, self._end)
 
     # ------------------------------------------------------------------ what is asked
-
-    def ask(self, do: str, **facts: Any) -> asyncio.Future[Any]:
-        asked = _ASKED[do](self, facts)
-        # Whoever only tells does not look.
-        asked.add_done_callback(lambda done: done.cancelled() or done.exception())
-        return asked
-
-    def tell(self, do: str, **facts: Any) -> None:
-        self.ask(do, **facts)
 
     def tell_of(self, name: str, **facts: Any) -> None:
         """Do something to the tables, and do not look what becomes of it."""
@@ -293,16 +285,3 @@ def _fail(answers: Iterable[asyncio.Future[Any]], error: Unavailable) -> None:
 
 def _gone() -> Unavailable:
     return Unavailable("the queue cannot be reached")
-
-
-_ASKED: Mapping[str, Callable[[Desk, Json], asyncio.Future[Any]]] = {
-    "hello": Desk._hello,  # noqa: SLF001
-    "take": Desk._take,  # noqa: SLF001
-    "cancel": Desk._cancel,  # noqa: SLF001
-    "give": Desk._give,  # noqa: SLF001
-    "count": Desk._count,  # noqa: SLF001
-    "loads": Desk._loads,  # noqa: SLF001
-    "position": Desk._position,  # noqa: SLF001
-    "settled": Desk._settled,  # noqa: SLF001
-    "returned": Desk._returned,  # noqa: SLF001
-}

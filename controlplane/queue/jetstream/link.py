@@ -10,20 +10,21 @@ import asyncio
 import json
 import time
 from collections import Counter, defaultdict
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from aicr.errors import AicrError, RateLimited, Unavailable
+from aicr.errors import AicrError, Unavailable
 from controlplane.http.log import log
+from controlplane.queue.asking import Asking
 from controlplane.queue.jetstream.connection import Outbox, connect, our_errors
 from controlplane.queue.jetstream.counters import Counters
 from controlplane.queue.jetstream.crowds import Crowds
 from controlplane.queue.jetstream.hosts import Hosts
 from controlplane.queue.jetstream.layout import Nats, is_name
+from controlplane.queue.jetstream.line import Line
 from controlplane.queue.jetstream.streams import Streams
-from controlplane.queue.protocol import MAX_WAITING, Limit, Load, Position
+from controlplane.queue.protocol import MAX_WAITING, Limit, Load
 from controlplane.queue.seats import Heard, Lost
 from controlplane.wire import Json
 
@@ -37,24 +38,11 @@ _PATIENCE_SECONDS = 2.0
 # A runner says every second that it is there.
 _SILENT_SECONDS = 10.0
 _LOOK_SECONDS = 1.0
-# Whoever waits longer than this looks whether it still stands in line.
-_LONG_SECONDS = 2.0
 # So many seats are said in one message, which a server takes up to a size.
 SEATS_AT_ONCE = 1000
 
 
-@dataclass(slots=True)
-class _Waiting:
-    """A request that waits at a door since a time; its number in line, when that is known."""
-
-    door: str
-    since: float
-    answer: asyncio.Future[list[str] | None]
-    number: int = 0
-    over: bool = False  # it waits no more, though it may not be in line yet
-
-
-class StreamLink:
+class StreamLink(Asking):
     """One worker, from `open` to `close`. `owner` is its name, also through links after this one:
     what waits for it finds it."""
 
@@ -63,9 +51,6 @@ class StreamLink:
     ) -> None:
         self._nats, self._owner, self._most = nats, owner, most
         self._heard, self._lost = heard, lost
-        self._waiting: dict[str, _Waiting] = {}
-        self._at: Counter[str] = Counter()  # doors at which somebody waits
-        self._last: dict[str, int] = {}  # door -> the last number that this worker drew there
         self._held: dict[str, list[str]] = {}  # seat -> door, instance, endpoint
         self._got: dict[str, int] = {}  # runner -> the number of the last place that came from it
         self._hosts = Hosts()
@@ -79,7 +64,8 @@ class StreamLink:
         self._out = Outbox(self._client, self._end)
         self._streams = Streams(self._client, self._nats, self._most)
         self._counters = Counters(self._client, self._nats)
-        self._crowds = Crowds(lambda door: self._at[door] > 0, self._say_crowd, self._on_crowd)
+        self._line = Line(self._streams, self._owner, self._on_stands)
+        self._crowds = Crowds(self._line.anybody, self._say_crowd, self._on_crowd)
         try:
             with our_errors():
                 await self._client.subscribe(self._nats.owner(self._owner), cb=self._on_own)
@@ -92,15 +78,6 @@ class StreamLink:
             raise
 
     # ------------------------------------------------------------------ what is asked
-
-    def ask(self, do: str, **facts: Any) -> asyncio.Future[Any]:
-        asked = _ASKED[do](self, facts)
-        # Whoever only tells does not look.
-        asked.add_done_callback(lambda done: done.cancelled() or done.exception())
-        return asked
-
-    def tell(self, do: str, **facts: Any) -> None:
-        self.ask(do, **facts)
 
     def _hello(self, facts: Json) -> asyncio.Future[Any]:
         self._held = {seat: rest for seat, *rest in facts["held"]}
@@ -136,52 +113,13 @@ class StreamLink:
         self._out.say(self._nats.host(host), message)
 
     def _take(self, facts: Json) -> asyncio.Future[Any]:
-        request, door = facts["request"], facts["door"]
-        answer: asyncio.Future[list[str] | None] = asyncio.get_running_loop().create_future()
-        known = self._waiting[request] = _Waiting(door, time.monotonic(), answer)
-        self._at[door] += 1
-        self._go(self._enter(request, known))
-        return answer
-
-    async def _enter(self, request: str, known: _Waiting) -> None:
-        try:
-            await self._stand(request, known)
-        except RateLimited as e:
-            if self._left(request, known) and not known.answer.done():
-                known.answer.set_exception(e)
-
-    async def _stand(self, request: str, known: _Waiting) -> bool:
-        """Stand in line; whether that is new. Raises RateLimited, and Unavailable: who waits looks
-        again (see `_look_after`)."""
-        message = {"owner": self._owner, "request": request, "door": known.door}
-        put = await self._streams.put(known.door, request, message)
-        known.number = put.number
-        self._last[known.door] = max(put.number, self._last.get(known.door, 0))
-        if self._waiting.get(request) is known:
-            self._crowds.watch(known.door)
-        elif known.over:
-            await self._streams.remove(known.door, known.number)
-        return put.new
-
-    def _left(self, request: str, known: _Waiting) -> bool:
-        """Whether it has just ceased to wait."""
-        if self._waiting.get(request) is not known:
-            return False
-        del self._waiting[request]
-        self._at[known.door] -= 1
-        if not self._at[known.door]:
-            del self._at[known.door]
-            self._last.pop(known.door, None)
-        return True
+        known = self._line.come(facts["request"], facts["door"])
+        self._go(self._line.enter(known))
+        return known.answer
 
     def _cancel(self, facts: Json) -> asyncio.Future[Any]:
-        known = self._waiting.get(facts["request"])
-        if known is not None and self._left(facts["request"], known):
-            known.over = True
-            known.answer.set_result(None)
-            if known.number:  # else whoever puts it there takes it away again
-                return self._soon(self._streams.remove(known.door, known.number))
-        return _done()
+        left = self._line.leave(facts["request"])
+        return _done() if left is None else self._soon(left)
 
     def _give(self, facts: Json) -> asyncio.Future[Any]:
         by_host: defaultdict[str, list[str]] = defaultdict(list)
@@ -196,11 +134,8 @@ class StreamLink:
         return self._soon(self._counters.count([Limit(*limit) for limit in facts["limits"]]))
 
     def _position(self, facts: Json) -> asyncio.Future[Any]:
-        return self._soon(self._position_of(facts["request"]))
-
-    async def _position_of(self, request: str) -> Position | None:
-        known = self._waiting.get(request)
-        return await self._streams.position(request, () if known is None else (known.door,))
+        door = self._line.door(facts["request"])
+        return self._soon(self._streams.position(facts["request"], (door,) if door else ()))
 
     def _settled(self, facts: Json) -> asyncio.Future[Any]:
         self._out.say(self._nats.news, {"say": "settled", **facts})
@@ -281,17 +216,19 @@ class StreamLink:
 
     def _granted(self, request: str, place: list[str]) -> None:
         seat, instance, endpoint, door = place
-        known = self._waiting.get(request)
+        known = self._line.serve(request)
         if known is None:
             self._give({"seats": [seat]})  # it has gone meanwhile, or was granted another one
             return
-        self._left(request, known)
         self._held[seat] = [door, instance, endpoint]
         known.answer.set_result([seat, instance, endpoint])
 
+    def _on_stands(self, door: str) -> None:
+        self._crowds.watch(door)
+
     def _say_crowd(self, door: str) -> None:
         """Who has served the last one has served all before it."""
-        said = {"say": "crowd", "door": door, "number": self._last.get(door, 0)}
+        said = {"say": "crowd", "door": door, "number": self._line.last(door)}
         self._out.say(self._nats.news, said)
 
     def _on_crowd(self, door: str, waits: bool) -> None:
@@ -306,31 +243,10 @@ class StreamLink:
             for host in self._hosts.silent(time.monotonic() - _SILENT_SECONDS):
                 self._gone(host)
             try:
-                await self._look_after()
+                await self._line.look_after()
             except Unavailable as e:
                 log("warn", "requests cannot stand in line", error=e.message)
         self._end()
-
-    async def _look_after(self) -> None:
-        """Servers may lose what they keep, and connections stay: the first of those that wait long
-        at a door says again that it does, and if that is news, so do all others. Raises
-        Unavailable."""
-        by_door: defaultdict[str, list[str]] = defaultdict(list)
-        for request, known in self._waiting.items():
-            by_door[known.door].append(request)
-        for requests in by_door.values():
-            await self._look_after_line(requests)
-
-    async def _look_after_line(self, requests: Sequence[str]) -> None:
-        """The same at one door, where these wait, the oldest first."""
-        for request in requests:
-            known = self._waiting.get(request)
-            if known is None or time.monotonic() - known.since < _LONG_SECONDS:
-                continue
-            said_before = known.number > 0
-            with suppress(RateLimited):
-                if not await self._stand(request, known) and said_before:
-                    return
 
     def _gone(self, host: str) -> None:
         """A runner is gone, with its instances; whoever is sent to one of them sees that itself."""
@@ -372,17 +288,13 @@ class StreamLink:
         if self._ended:
             return
         self._ended = True
-        for known in self._waiting.values():
-            if not known.answer.done():
-                known.answer.set_exception(_unavailable())
+        self._line.fail(_unavailable())
         self._lost()
 
     async def close(self) -> None:
         """Say goodbye, when there is somebody to say it to."""
         if not self._ended:
-            waiting = [k for k in self._waiting.values() if k.number]
-            left = (self._streams.remove(k.door, k.number) for k in waiting)
-            await asyncio.gather(*left, return_exceptions=True)
+            await self._line.clear()
             self._out.say(self._nats.hosts, {"do": "bye", "owner": self._owner})
         self._end()
         await self._hang_up()
@@ -420,16 +332,3 @@ def _hand_over(done: asyncio.Task[T], answer: asyncio.Future[T]) -> None:
         answer.set_exception(error if isinstance(error, AicrError) else _unavailable())
     else:
         answer.set_result(done.result())
-
-
-_ASKED: Mapping[str, Callable[[StreamLink, Json], asyncio.Future[Any]]] = {
-    "hello": StreamLink._hello,  # noqa: SLF001 (of this class)
-    "take": StreamLink._take,  # noqa: SLF001
-    "cancel": StreamLink._cancel,  # noqa: SLF001
-    "give": StreamLink._give,  # noqa: SLF001
-    "count": StreamLink._count,  # noqa: SLF001
-    "loads": StreamLink._loads,  # noqa: SLF001
-    "position": StreamLink._position,  # noqa: SLF001
-    "settled": StreamLink._settled,  # noqa: SLF001
-    "returned": StreamLink._returned,  # noqa: SLF001
-}

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from aicr.errors import Unavailable
+from controlplane.queue.jetstream import line
 from controlplane.queue.jetstream import link as links
 from controlplane.queue.jetstream.check import check
 from controlplane.queue.jetstream.connection import Outbox, connect
@@ -185,7 +186,7 @@ def test_no_two_deployments_have_one_line(nats: Nats, one: str, other: str) -> N
 def test_what_waits_is_found_again_when_its_stream_is_lost(
     nats: Nats, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(links, "_LONG_SECONDS", 0.2)
+    monkeypatch.setattr(line, "LONG_SECONDS", 0.2)
     monkeypatch.setattr(links, "_LOOK_SECONDS", 0.1)
 
     async def work() -> None:
