@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any, TypeVar
 
 from controlplane.queue.local import Local
+from controlplane.queue.protocol import Load, Queue
+from controlplane.queue.seats import Seats
 from controlplane.runner.broker import Broker
 from controlplane.wire import Server
 
+Q = TypeVar("Q", bound=Seats)
 DOOR = "nvcf.deployments.a"
 ENDPOINT = "127.0.0.1:1"
 
@@ -43,19 +47,45 @@ async def until(look: object, what: str = "it") -> None:
             await asyncio.sleep(0.005)
 
 
+def run(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """On a loop of its own, and not for ever."""
+
+    async def limited() -> None:
+        async with asyncio.timeout(30):
+            await work()
+
+    asyncio.run(limited())
+
+
+async def load(queue: Queue, wanted: Load, door: str = DOOR) -> None:
+    """Until so much goes on."""
+
+    async def same() -> bool:
+        return (await queue.loads()).get(door, Load()) == wanted
+
+    await until(same, str(wanted))
+
+
 @asynccontextmanager
-async def workers(path: Path, count: int = 1) -> AsyncIterator[list[Local]]:
-    """The queues of so many workers, connected."""
-    queues = [Local(str(path)) for _ in range(count)]
+async def followed(queues: list[Q]) -> AsyncIterator[list[Q]]:
+    """The queues of workers, connected."""
     following = [asyncio.create_task(q.follow()) for q in queues]
     try:
         for queue in queues:
             await until(lambda queue=queue: queue.connected)
+            await queue.loads()  # behind its hello
         yield queues
     finally:
         for task in following:
             task.cancel()
         await asyncio.gather(*following, return_exceptions=True)
+
+
+@asynccontextmanager
+async def workers(path: Path, count: int = 1) -> AsyncIterator[list[Local]]:
+    """The queues of so many workers of a host."""
+    async with followed([Local(str(path)) for _ in range(count)]) as queues:
+        yield queues
 
 
 @asynccontextmanager

@@ -8,10 +8,9 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -26,7 +25,7 @@ from controlplane.queue.jetstream.queue import JetStream
 from controlplane.queue.jetstream.streams import Streams
 from controlplane.queue.protocol import Limit, Load, Place
 from controlplane.runner.broker import Broker
-from tests.controlplane.queue.places import DOOR, ENDPOINT, until
+from tests.controlplane.queue.places import DOOR, ENDPOINT, followed, load, run, until
 from tests.nats import NatsServer
 from tests.nats import nats_server as a_server
 
@@ -82,17 +81,8 @@ async def machine(nats: Nats, *more: str) -> AsyncIterator[Machine]:
 
 @asynccontextmanager
 async def workers(nats: Nats, count: int) -> AsyncIterator[list[JetStream]]:
-    queues = [JetStream(nats) for _ in range(count)]
-    following = [asyncio.create_task(q.follow()) for q in queues]
-    try:
-        for queue in queues:
-            await until(lambda queue=queue: queue.connected)
-            await queue.loads()
+    async with followed([JetStream(nats) for _ in range(count)]) as queues:
         yield queues
-    finally:
-        for task in following:
-            task.cancel()
-        await asyncio.gather(*following, return_exceptions=True)
 
 
 @asynccontextmanager
@@ -107,21 +97,6 @@ async def holder(nats: Nats) -> AsyncIterator[subprocess.Popen[bytes]]:
             yield process
         finally:
             process.kill()
-
-
-def run(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    async def limited() -> None:
-        async with asyncio.timeout(30):
-            await work()
-
-    asyncio.run(limited())
-
-
-async def load(queue: JetStream, wanted: Load) -> None:
-    async def same() -> bool:
-        return (await queue.loads()).get(DOOR, Load()) == wanted
-
-    await until(same, str(wanted))
 
 
 def test_streams_are_those_of_nvcf(nats: Nats) -> None:

@@ -19,8 +19,8 @@ from controlplane.queue.jetstream.layout import Nats, key_of
 from controlplane.queue.jetstream.queue import JetStream
 from controlplane.queue.protocol import Limit, Load
 from controlplane.runner.recruited import Recruited, identity
-from tests.controlplane.queue.places import DOOR, ENDPOINT, until
-from tests.controlplane.queue.test_jetstream import load, machine, run, workers
+from tests.controlplane.queue.places import DOOR, ENDPOINT, load, run, until
+from tests.controlplane.queue.test_jetstream import machine, workers
 from tests.nats import NatsServer
 from tests.nats import nats_server as a_server
 

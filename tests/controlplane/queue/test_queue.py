@@ -4,7 +4,7 @@ JetStream."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any, Protocol
@@ -17,14 +17,14 @@ from controlplane.queue.jetstream.layout import Nats
 from controlplane.queue.jetstream.queue import JetStream
 from controlplane.queue.ledger import Offer
 from controlplane.queue.local import Local
-from controlplane.queue.protocol import Limit, Load, Position, Queue
+from controlplane.queue.protocol import Limit, Load, Position
 from controlplane.queue.seats import Seats
 from controlplane.queue.state import Shared
 from controlplane.runner.broker import Broker
 from controlplane.state.sql import SqlStore
 from controlplane.wire import Server
 from tests import stores
-from tests.controlplane.queue.places import DOOR, ENDPOINT, until
+from tests.controlplane.queue.places import DOOR, ENDPOINT, load, run, until
 
 OTHER = "nvcf.deployments.b"
 
@@ -166,23 +166,6 @@ def site(request: pytest.FixtureRequest, tmp_path: Path) -> Sites:
     if request.param == JETSTREAM:
         request.getfixturevalue("nats_server")
     return opened
-
-
-def run(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    async def limited() -> None:
-        async with asyncio.timeout(20):
-            await work()
-
-    asyncio.run(limited())
-
-
-async def load(queue: Queue, wanted: Load, door: str = DOOR) -> None:
-    """Until so much goes on."""
-
-    async def same() -> bool:
-        return (await queue.loads()).get(door, Load()) == wanted
-
-    await until(same, str(wanted))
 
 
 def test_a_place_is_taken_and_given(site: Sites) -> None:

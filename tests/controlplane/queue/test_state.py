@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from controlplane.queue.protocol import Load, Position
 from controlplane.queue.relay import Relay
 from controlplane.queue.state import Shared
 from controlplane.state.sql import SqlStore, is_file, url_of
-from tests.controlplane.queue.places import DOOR, ENDPOINT, running, until
+from tests.controlplane.queue.places import DOOR, ENDPOINT, followed, load, run, running, until
 from tests.stores import raw
 
 ONE = Offer("i1", DOOR, ENDPOINT, 1)
@@ -64,32 +64,8 @@ def bury(where: str, owner: str) -> None:
 
 @asynccontextmanager
 async def workers(where: str, count: int) -> AsyncIterator[list[Shared]]:
-    queues = [Shared(where) for _ in range(count)]
-    following = [asyncio.create_task(q.follow()) for q in queues]
-    try:
-        for queue in queues:
-            await until(lambda queue=queue: queue.connected)
-            await queue.loads()
+    async with followed([Shared(where) for _ in range(count)]) as queues:
         yield queues
-    finally:
-        for task in following:
-            task.cancel()
-        await asyncio.gather(*following, return_exceptions=True)
-
-
-def run(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    async def limited() -> None:
-        async with asyncio.timeout(20):
-            await work()
-
-    asyncio.run(limited())
-
-
-async def load(queue: Shared, wanted: Load) -> None:
-    async def same() -> bool:
-        return (await queue.loads()).get(DOOR, Load()) == wanted
-
-    await until(same, str(wanted))
 
 
 def test_what_a_killed_process_had_goes_to_others(there: str) -> None:
