@@ -176,7 +176,9 @@ class Host:
         match said:
             case {"do": "who"}:
                 here = {"say": "here", "host": self._id, "session": self._session}
-                self._out.say(message.reply or self._nats.owner(name), here)
+                self._out.say(self._nats.owner(name), here)
+                if message.reply:  # the first answer is waited for
+                    self._out.say(message.reply, here)
             case {"do": "hello", "held": held, "got": got}:
                 self._hello(name, held, got)
             case {"do": "holds", "held": held} if owner is not None:

@@ -52,6 +52,7 @@ class StreamLink(Asking):
         self._nats, self._owner, self._most = nats, owner, most
         self._heard, self._lost = heard, lost
         self._held: dict[str, list[str]] = {}  # seat -> door, instance, endpoint
+        self._knows_held = False  # before hello nobody is to be told that nothing is
         self._got: dict[str, int] = {}  # runner -> the number of the last place that came from it
         self._hosts = Hosts()
         self._known_loads: dict[str, Counter[str]] = {}
@@ -81,6 +82,7 @@ class StreamLink(Asking):
 
     def _hello(self, facts: Json) -> asyncio.Future[Any]:
         self._held = {seat: rest for seat, *rest in facts["held"]}
+        self._knows_held = True
         self._go(self._live())
         return self._soon(self._look_around())
 
@@ -96,7 +98,11 @@ class StreamLink(Asking):
     def _on_here(self, said: Json) -> None:
         """A runner says who it is: on a new connection it has to be told what is held."""
         host, session = said["host"], said["session"]
-        if is_name(host) and self._hosts.heard(host, session, time.monotonic()):
+        if (
+            self._knows_held
+            and is_name(host)
+            and self._hosts.heard(host, session, time.monotonic())
+        ):
             self._got.pop(host, None)
             self._greet(host)
 
@@ -189,7 +195,7 @@ class StreamLink(Asking):
                 self._on_here(said)
             case {"say": "ping"}:
                 self._out.put(message.reply, str(self._got.get(said["host"], 0)).encode())
-            case {"say": "gone", "host": host}:
+            case {"say": "gone", "host": host} if self._knows_held:
                 self._greet(host)
             case {"say": "crowded", "door": door}:
                 self._crowds.heard(door)

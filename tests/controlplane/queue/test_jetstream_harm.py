@@ -16,6 +16,7 @@ from controlplane.queue.jetstream.check import check
 from controlplane.queue.jetstream.connection import Outbox, connect
 from controlplane.queue.jetstream.counters import Counters
 from controlplane.queue.jetstream.layout import Nats, key_of
+from controlplane.queue.jetstream.link import StreamLink
 from controlplane.queue.jetstream.queue import JetStream
 from controlplane.queue.protocol import Limit, Load
 from controlplane.runner.recruited import Recruited, identity
@@ -352,6 +353,26 @@ def test_a_place_that_crosses_a_hello_is_held(nats: Nats) -> None:
             link._got["host"] = 1
             link._greet("host")
             await load(queue, Load(0, 1))
+
+    run(work)
+
+
+def test_nobody_says_that_it_holds_nothing_before_it_knows(nats: Nats) -> None:
+    async def work() -> None:
+        async with machine(nats) as here:
+            here.broker.offer(DOOR, "i1", ENDPOINT, 2)
+            link = StreamLink(nats, "abc", lambda _message: None, lambda: None)
+            await link.open()
+            client = await connect(nats, "test", lambda: None)
+            for said in ("here", "gone"):
+                message = {"say": said, "host": "host", "session": "1"}
+                await client.publish(nats.owner("abc"), json.dumps(message).encode())
+            await client.flush()
+            await link._client.flush()
+            await link.ask("hello", held=[["host/s1", DOOR, "i1", ENDPOINT]])
+            await until(lambda: here.broker.running("i1") == 1)
+            await link.close()
+            await client.close()
 
     run(work)
 
