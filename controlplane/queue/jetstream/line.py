@@ -56,7 +56,7 @@ class Line:
     async def _stand(self, known: Waiting) -> bool:
         """Stand in line; whether that is new. Raises RateLimited, and Unavailable: who waits looks
         again (see `look_after`)."""
-        message = {"owner": self._owner, "request": known.request, "door": known.door}
+        message = {"owner": self._owner, "request": known.request}
         put = await self._streams.put(known.door, known.request, message)
         known.number = put.number
         self._last[known.door] = max(put.number, self._last.get(known.door, 0))

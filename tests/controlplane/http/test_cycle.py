@@ -12,25 +12,9 @@ from uvicorn.server import ServerState
 
 from controlplane.http.cork import Corked
 from controlplane.http.cycle import Cycle, Line
+from tests.controlplane.http.wires import Wire
 
 Message = dict[str, Any]
-
-
-class Wire:
-    """A transport that remembers."""
-
-    def __init__(self) -> None:
-        self.data = b""
-        self.closed = False
-
-    def write(self, data: bytes) -> None:
-        self.data += data
-
-    def close(self) -> None:
-        self.closed = True
-
-    def is_closing(self) -> bool:
-        return self.closed
 
 
 def start(status: int = 200, *headers: tuple[bytes, bytes]) -> Message:

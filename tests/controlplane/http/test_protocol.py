@@ -13,34 +13,9 @@ import uvicorn
 from uvicorn.server import ServerState
 
 from controlplane.http.protocol import Protocol
+from tests.controlplane.http.wires import Wire
 
 REQUEST = b"POST /%b?a=%%20b HTTP/1.1\r\nHost: here\r\nContent-Length: 2\r\n\r\nok"
-
-
-class Wire:
-    """A transport that remembers."""
-
-    def __init__(self) -> None:
-        self.data = b""
-        self.closed = False
-
-    def write(self, data: bytes) -> None:
-        self.data += data
-
-    def close(self) -> None:
-        self.closed = True
-
-    def is_closing(self) -> bool:
-        return self.closed
-
-    def pause_reading(self) -> None:
-        """It is not read by anybody."""
-
-    def resume_reading(self) -> None:
-        """It is not read by anybody."""
-
-    def get_extra_info(self, name: str) -> Any:
-        return ("127.0.0.1", 1) if name in ("peername", "sockname") else None
 
 
 async def echo(scope: Any, receive: Any, send: Any) -> None:
